@@ -1,0 +1,57 @@
+# Every target works on a machine with only Python >= 3.11 and make (strace and soak say what else they need).
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check lint types contracts strace soak bench lock wheel clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("bulk-pec needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+install: $(STAMP) ## create .venv with the locked dependencies
+
+demo: $(STAMP) ## a simulated provider, a sample list, a whole run: no configuration
+	@$(BIN)/bulk-pec demo
+
+test: $(STAMP) ## all tests that need only Python and make (a Postgres is started by the tests)
+	$(BIN)/python -m pytest
+
+check: lint types contracts ## lint, types and import contracts
+
+lint: $(STAMP) ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP) ## mypy, strict
+	$(BIN)/mypy
+
+contracts: $(STAMP) ## who may import whom
+	$(BIN)/lint-imports
+
+strace: $(STAMP) ## the intent reaches the disk before the request leaves (needs strace)
+	$(BIN)/python -m pytest -m strace tests/crash
+
+soak: $(STAMP) ## the long crash test: random SIGKILLs for SOAK_KILLS rounds
+	BULK_PEC_SOAK_KILLS=$${SOAK_KILLS:-200} $(BIN)/python -m pytest -m "not strace" tests/crash -k soak
+
+bench: $(STAMP) ## ratios of docs/performance.md, measured side by side (minutes; needs about 4 GiB of disk)
+	$(BIN)/python -m benchmarks
+
+lock: ## renew requirements/*.txt (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade -q -o requirements/runtime.txt
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade -q -o requirements/dev.txt
+
+wheel: $(STAMP) ## build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w dist .
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
