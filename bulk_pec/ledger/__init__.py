@@ -1,0 +1,1 @@
+"""The ledger: what was asked, what was tried, what is known. The only room that knows SQL."""

@@ -1,0 +1,228 @@
+"""Connections and transactions, the same for SQLite and Postgres.
+
+One process has one connection that writes, used by one thread at a time: SQLite allows no more, and on
+Postgres more would only wait for each other. Statements are written once for both; what differs is
+here: how a batch of rows is handed to a statement (`Database.batch`) and which clock a lease is read by.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from bulk_pec.domain.errors import ConfigError, LedgerError, UsageError
+from bulk_pec.ledger.lock import FileLock
+
+Mode = Literal["write", "read"]
+
+# Postgres: on for everything, whatever the server's default; an intent must be on disk before its POST.
+_POSTGRES_OPTIONS = "-c synchronous_commit=on -c statement_timeout=0 -c timezone=UTC -c jit=off"
+_SQLITE_CACHE_KIB = 65_536
+_SQLITE_WAL_LIMIT = 64 * 1024 * 1024
+_BUSY_SECONDS = 30
+
+
+@lru_cache(maxsize=512)
+def _clause(statement: str) -> TextClause:
+    return text(statement)
+
+
+class Database:
+    """One connection to one ledger.
+
+    Args:
+        url: An SQLAlchemy URL; ``sqlite:///path`` or ``postgresql+psycopg://…``.
+        mode: ``"write"`` takes the SQLite file lock; ``"read"`` opens SQLite read-only.
+
+    Raises:
+        ConfigError: The URL is not one of these two.
+        UsageError: Reading a SQLite ledger that does not exist.
+        LedgerBusy: Writing while another process does (SQLite).
+        LedgerError: It cannot be opened.
+    """
+
+    def __init__(self, url: str, mode: Mode) -> None:
+        self._url = _parse(url)
+        self.mode = mode
+        self.is_postgres = self._url.get_backend_name() == "postgresql"
+        self._lock = self._take_lock()
+        try:
+            self.engine = self._postgres() if self.is_postgres else self._sqlite()
+        except BaseException:
+            self._drop_lock()
+            raise
+
+    @property
+    def shown(self) -> str:
+        """The URL without its password."""
+        return self._url.render_as_string(hide_password=True)
+
+    @property
+    def _path(self) -> Path:
+        return Path(self._url.database or "")
+
+    def _take_lock(self) -> FileLock | None:
+        if self.is_postgres or self.mode == "read":
+            return None
+        return FileLock(self._path.with_name(self._path.name + ".lock"))
+
+    def _drop_lock(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def _postgres(self) -> Engine:
+        return create_engine(
+            self._url,
+            poolclass=QueuePool,
+            pool_size=1,
+            max_overflow=0,
+            connect_args={
+                "options": _POSTGRES_OPTIONS,
+                "connect_timeout": 10,
+                "application_name": "bulk-pec",
+            },
+        )
+
+    def _sqlite(self) -> Engine:
+        if self.mode == "read" and not self._path.is_file():
+            raise UsageError(
+                f"There is no ledger at {self._path} yet.",
+                hint="`bulk-pec load LIST` creates it; or check [ledger] url in the configuration.",
+            )
+        engine = create_engine(
+            "sqlite://", poolclass=QueuePool, pool_size=1, max_overflow=0, creator=self._connect_sqlite
+        )
+        # IMMEDIATE: a transaction that reads first and writes later must not find itself overtaken.
+        begin = "BEGIN IMMEDIATE" if self.mode == "write" else "BEGIN"
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return engine
+
+    def _connect_sqlite(self) -> sqlite3.Connection:
+        how = "rwc" if self.mode == "write" else "ro"
+        connection = sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode={how}",
+            uri=True,
+            isolation_level=None,  # transactions are begun by the event above, not guessed by the driver
+            check_same_thread=False,  # one thread at a time, but not always the same one
+            timeout=_BUSY_SECONDS,
+        )
+        if self.mode == "write":
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA journal_size_limit={_SQLITE_WAL_LIMIT}")
+        connection.execute(f"PRAGMA cache_size=-{_SQLITE_CACHE_KIB}")
+        return connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction that commits durably at its end and rolls back on any exception.
+
+        Raises:
+            LedgerError: The database failed; nothing of the transaction is kept.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except Exception as error:
+            if not _is_database_error(error):
+                raise
+            raise self._failure(error) from None  # the cause's text may show a row: personal data
+
+    def _failure(self, error: Exception) -> LedgerError:
+        return LedgerError(
+            f"The ledger {self.shown} failed: {_said(error)}.",
+            hint="Nothing is lost: what was committed stands. Mend the cause (disk full? permissions? "
+            "server down?) and start the same command again.",
+        )
+
+    def execute(self, connection: Connection, statement: str, **values: Any) -> Any:
+        """Run one statement, written for both databases, with named parameters."""
+        return connection.execute(_clause(statement), values)
+
+    def batch(self, name: str, **columns: str) -> str:
+        """The text of a CTE that reads rows from the JSON parameter ``:name``.
+
+        Both databases parse JSON themselves, so a statement over a thousand rows is sent, planned and
+        run once. Column types are Postgres's (``bigint``, ``text``, ``boolean`` …).
+
+        Args:
+            name: Of the CTE and of its parameter; bind it with `rows`.
+            columns: Name and type of each column.
+        """
+        if self.is_postgres:
+            shape = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+            return f"{name} AS (SELECT * FROM json_to_recordset(CAST(:{name} AS json)) AS r({shape}))"
+        picks = ", ".join(f"value->>'{column}' AS {column}" for column in columns)
+        return f"{name} AS (SELECT {picks} FROM json_each(:{name}))"
+
+    @staticmethod
+    def rows(batch: list[dict[str, Any]]) -> str:
+        """A batch as the JSON text `batch` reads."""
+        return orjson.dumps(batch).decode()
+
+    @property
+    def lease_now(self) -> str:
+        """SQL for "now", in milliseconds, by the clock all hosts share; on SQLite the parameter ``:now``."""
+        return "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)" if self.is_postgres else ":now"
+
+    @property
+    def skip_locked(self) -> str:
+        """The clause that lets two hosts claim at once."""
+        return "FOR UPDATE SKIP LOCKED" if self.is_postgres else ""
+
+    def hold(self, table: str) -> str:
+        """The clause that holds a table's rows between reading and writing them."""
+        return f"FOR UPDATE OF {table}" if self.is_postgres else ""
+
+    def close(self) -> None:
+        """Close the connection, then give up the lock."""
+        self.engine.dispose()
+        self._drop_lock()
+
+
+def _is_database_error(error: Exception) -> bool:
+    # psycopg by name: importing it takes a tenth of a second that a SQLite ledger need not pay
+    return isinstance(error, SQLAlchemyError | sqlite3.Error) or type(error).__module__.startswith("psycopg")
+
+
+def _said(error: Exception) -> str:
+    """The database's own words, without SQLAlchemy's parameters or Postgres's DETAIL: these show rows."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    primary = getattr(getattr(cause, "diag", None), "message_primary", None)
+    return " ".join(str(primary or cause).split())[:300] or type(cause).__name__
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise _bad_url() from error
+    if (
+        parsed.drivername in {"sqlite", "sqlite+pysqlite"}
+        and parsed.database
+        and parsed.database != ":memory:"
+    ):
+        return parsed
+    if parsed.drivername == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername == "postgresql+psycopg":
+        return parsed
+    raise _bad_url()
+
+
+def _bad_url() -> ConfigError:
+    return ConfigError(
+        "[ledger] url is not a ledger's address.",
+        hint='Use "sqlite:///file.db" or "postgresql+psycopg://user@host/db".',
+    )

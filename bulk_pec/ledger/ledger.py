@@ -1,0 +1,91 @@
+"""The ledger as the other rooms see it: one object, its parts named by noun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import inspect
+
+from bulk_pec.domain.errors import ConfigError
+from bulk_pec.ledger.attempts import Attempts
+from bulk_pec.ledger.claims import Claims
+from bulk_pec.ledger.database import Database, Mode
+from bulk_pec.ledger.doubts import Doubts
+from bulk_pec.ledger.inbox import Inbox
+from bulk_pec.ledger.loading import Loading, NewRun
+from bulk_pec.ledger.runs import Runs
+from bulk_pec.ledger.schema import SCHEMA_VERSION
+from bulk_pec.ledger.views import Views
+from bulk_pec.ledger.workers import Workers
+
+
+class Ledger:
+    """One open ledger, on SQLite or Postgres by its URL alone.
+
+    Use it from one thread at a time. It is a context manager that closes itself.
+
+    Args:
+        url: See `bulk_pec.ledger.database.Database`.
+        mode: ``"write"`` or ``"read"``.
+        scripts: The ``migrations`` folder; a new ledger is created from it at first use.
+
+    Raises:
+        ConfigError: The schema is not this version's (78).
+    """
+
+    def __init__(self, url: str, mode: Mode, *, scripts: Path, upgrade: bool = False) -> None:
+        self.database = Database(url, mode)
+        try:
+            self._prepare(scripts, upgrade=upgrade)
+        except BaseException:
+            self.database.close()
+            raise
+        self.runs = Runs(self.database)
+        self.workers = Workers(self.database)
+        self.claims = Claims(self.database)
+        self.attempts = Attempts(self.database)
+        self.inbox = Inbox(self.database)
+        self.doubts = Doubts(self.database)
+        self.views = Views(self.database)
+
+    def _prepare(self, scripts: Path, *, upgrade: bool) -> None:
+        found = self._schema_version()
+        if found == SCHEMA_VERSION:
+            return
+        if self.database.mode == "write" and (found is None or upgrade):
+            from bulk_pec.ledger import migrate  # noqa: PLC0415 - a fifth of a second, rarely needed
+
+            migrate.upgrade(self.database, scripts)
+            return
+        raise ConfigError(
+            f"The ledger {self.database.shown} has schema {found or 'none'}; "
+            f"this version works with {SCHEMA_VERSION}.",
+            hint="Back it up, then run `bulk-pec ledger upgrade`."
+            if found is None or found < SCHEMA_VERSION
+            else "It was written by a newer bulk-pec: upgrade this one.",
+        )
+
+    def _schema_version(self) -> str | None:
+        with self.database.transaction() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            version = self.database.execute(connection, "SELECT version_num FROM alembic_version").scalar()
+        return None if version is None else str(version)
+
+    def load(self, new: NewRun, now: int) -> Loading:
+        """Begin loading a run; see `Loading`."""
+        return Loading(self.database, new, now)
+
+    def close(self) -> None:
+        """Close the connection and give the lock up."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

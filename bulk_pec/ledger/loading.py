@@ -1,0 +1,290 @@
+"""Loading: a checked list becomes a run, all of it or nothing, in one transaction.
+
+Duplicates are decided here, by the table's own unique (run, key): exactly, whatever the size, in
+bounded memory. The bulk goes through the driver's own fast path (executemany, COPY).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+from sqlalchemy import Connection
+
+from bulk_pec.domain import references
+from bulk_pec.domain.errors import ListRefused
+from bulk_pec.domain.states import SetAside
+from bulk_pec.ledger.database import Database
+
+BLOCK = 500
+"""Messages in a block, the unit a worker claims."""
+
+NewRow = tuple[int, str, str, str, bytes]
+"""Row number, key, recipient, fields (JSON array), content digest."""
+
+_COLUMNS = ("id", "run_id", "row", "key", "recipient", "reference", "fields", "content_digest")
+_NAMES = ", ".join(_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What a run is made from. Digests are hex SHA-256; `mailboxes` are lower-case addresses."""
+
+    name: str
+    list_name: str
+    list_digest: str
+    template_digest: str
+    columns: tuple[str, ...]
+    mailboxes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """An input row that cannot become a message."""
+
+    row: int
+    key: str | None
+    recipient: str
+    reason: str
+    fields: str
+    state: SetAside = SetAside.INVALID
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What was loaded: rows = messages + invalid + duplicate + suppressed."""
+
+    rows: int = 0
+    messages: int = 0
+    invalid: int = 0
+    duplicate: int = 0
+    suppressed: int = 0
+
+
+class Loading:
+    """One load. A context manager: what is not finished is rolled back.
+
+    Args:
+        database: Opened for writing.
+        new: The run to make; its name must be free.
+        now: Milliseconds since the epoch.
+    """
+
+    def __init__(self, database: Database, new: NewRun, now: int) -> None:
+        self._db = database
+        self._new = new
+        self._now = now
+        self.counts = Loaded()
+
+    def __enter__(self) -> Self:
+        self._transaction = self._db.transaction()
+        self._connection = self._transaction.__enter__()
+        try:
+            self._begin()
+        except Exception as error:
+            self._transaction.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._finish()
+        self._transaction.__exit__(kind, error, trace)
+
+    def _begin(self) -> None:
+        db, connection = self._db, self._connection
+        if db.is_postgres:
+            # One load at a time: ids are handed out in order, and a run's messages lie side by side.
+            db.execute(connection, "SELECT pg_advisory_xact_lock(707002)")
+        highest = db.execute(connection, "SELECT COALESCE(MAX(id), 0) FROM messages").scalar_one()
+        self._first_id = self._next_id = highest + 1
+        self._run_id = db.execute(
+            connection,
+            "INSERT INTO runs (name, state, created_at, list_name, list_digest, template_digest, columns, "
+            "first_id, last_id, input_rows) VALUES (:name, 'loaded', :now, :list_name, :list_digest, "
+            ":template_digest, :columns, 0, 0, 0) RETURNING id",
+            name=self._new.name,
+            now=self._now,
+            list_name=self._new.list_name,
+            list_digest=self._new.list_digest,
+            template_digest=self._new.template_digest,
+            columns=orjson.dumps(self._new.columns).decode(),
+        ).scalar_one()
+        self._remember_mailboxes()
+
+    def _remember_mailboxes(self) -> None:
+        for address in self._new.mailboxes:
+            self._db.execute(
+                self._connection,
+                "INSERT INTO mailboxes (address) VALUES (:address) ON CONFLICT (address) DO NOTHING",
+                address=address,
+            )
+            self._db.execute(
+                self._connection,
+                "INSERT INTO run_mailboxes (run_id, mailbox_id, seen_before, unknown_before) "
+                "SELECT :run, id, seen, unknown FROM mailboxes WHERE address = :address",
+                run=self._run_id,
+                address=address,
+            )
+
+    def add(self, rows: Sequence[NewRow]) -> list[RefusedRow]:
+        """Add checked rows; returns those that repeat an earlier key, set aside as duplicates."""
+        if not rows:
+            return []
+        first = self._next_id
+        self._next_id += len(rows)
+        drawn = references.draw(len(rows))
+        ready = [
+            (number, self._run_id, row, key, recipient, reference, fields, digest)
+            for number, reference, (row, key, recipient, fields, digest) in zip(
+                range(first, self._next_id), drawn, rows, strict=True
+            )
+        ]
+        taken = _copy(self._connection, ready) if self._db.is_postgres else _insert(self._connection, ready)
+        self.counts.messages += taken
+        self.counts.rows += taken
+        if taken == len(rows):
+            return []
+        duplicates = self._duplicates(first, rows)
+        self.set_aside(duplicates)
+        return duplicates
+
+    def _duplicates(self, first: int, rows: Sequence[NewRow]) -> list[RefusedRow]:
+        present = self._db.execute(
+            self._connection,
+            "SELECT row FROM messages WHERE id BETWEEN :first AND :last",
+            first=first,
+            last=self._next_id - 1,
+        )
+        kept = {row for (row,) in present}
+        return [
+            RefusedRow(row, key, recipient, self._twin_of(key), fields, SetAside.DUPLICATE)
+            for row, key, recipient, fields, _ in rows
+            if row not in kept
+        ]
+
+    def _twin_of(self, key: str) -> str:
+        row = self._db.execute(
+            self._connection,
+            "SELECT row FROM messages WHERE run_id = :run AND key = :key",
+            run=self._run_id,
+            key=key,
+        ).scalar_one()
+        return f"same key as row {row}"
+
+    def set_aside(self, rows: Iterable[RefusedRow]) -> None:
+        """Record input rows that do not become messages."""
+        for refused in rows:
+            self._db.execute(
+                self._connection,
+                'INSERT INTO set_aside (run_id, "row", state, key, recipient, reason, fields) '
+                "VALUES (:run, :row, :state, :key, :recipient, :reason, :fields)",
+                run=self._run_id,
+                row=refused.row,
+                state=refused.state.value,
+                key=refused.key,
+                recipient=refused.recipient,
+                reason=refused.reason,
+                fields=refused.fields,
+            )
+            self.counts.rows += 1
+            setattr(self.counts, refused.state.value, getattr(self.counts, refused.state.value) + 1)
+
+    def _finish(self) -> None:
+        db, connection, counts = self._db, self._connection, self.counts
+        if not counts.messages:
+            raise ListRefused(
+                f"The list {self._new.list_name} has no valid row: of {counts.rows} rows, "
+                f"{counts.invalid} are invalid and {counts.duplicate} are duplicates.",
+                hint="Nothing was loaded. Mend the list; `bulk-pec plan` names the problem of every row.",
+            )
+        last = self._next_id - 1
+        db.execute(
+            connection,
+            "UPDATE runs SET first_id = :first, last_id = :last, input_rows = :rows WHERE id = :run",
+            run=self._run_id,
+            first=self._first_id,
+            last=last,
+            rows=counts.rows,
+        )
+        db.execute(
+            connection,
+            "INSERT INTO run_counts (run_id, pending, invalid, duplicate, suppressed, updated_at) "
+            "VALUES (:run, :messages, :invalid, :duplicate, :suppressed, :now)",
+            run=self._run_id,
+            messages=counts.messages,
+            invalid=counts.invalid,
+            duplicate=counts.duplicate,
+            suppressed=counts.suppressed,
+            now=self._now,
+        )
+        self._cut_blocks(last)
+
+    def _cut_blocks(self, last: int) -> None:
+        spans = [
+            {"first_id": start, "last_id": min(start + BLOCK - 1, last)}
+            for start in range(self._first_id, last + 1, BLOCK)
+        ]
+        batch = self._db.batch("spans", first_id="bigint", last_id="bigint")
+        self._db.execute(
+            self._connection,
+            f"WITH {batch} INSERT INTO blocks (run_id, first_id, last_id) "
+            "SELECT :run, first_id, last_id FROM spans WHERE true ORDER BY first_id",
+            run=self._run_id,
+            spans=self._db.rows(spans),
+        )
+
+
+def _insert(connection: Connection, ready: Sequence[tuple[Any, ...]]) -> int:
+    """SQLite: the driver's executemany; returns how many rows were new."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.executemany(
+            f"INSERT INTO messages ({_NAMES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (run_id, key) DO NOTHING",
+            ready,
+        )
+        return int(cursor.rowcount)
+    finally:
+        cursor.close()
+
+
+def _copy(connection: Connection, ready: Sequence[tuple[Any, ...]]) -> int:
+    """Postgres: COPY straight into the table; through a temporary one only where a key repeats."""
+    from psycopg.errors import UniqueViolation  # noqa: PLC0415 - only Postgres needs the driver
+
+    savepoint = connection.begin_nested()
+    try:
+        _copy_into(connection, "messages", ready)
+    except UniqueViolation:
+        savepoint.rollback()
+    else:
+        savepoint.commit()
+        return len(ready)
+    connection.exec_driver_sql(
+        f"CREATE TEMPORARY TABLE incoming ON COMMIT DROP AS SELECT {_NAMES} FROM messages WHERE false"
+    )
+    _copy_into(connection, "incoming", ready)
+    result = connection.exec_driver_sql(
+        f"INSERT INTO messages ({_NAMES}) SELECT {_NAMES} FROM incoming ORDER BY id "
+        "ON CONFLICT (run_id, key) DO NOTHING"
+    )
+    taken = int(result.rowcount)
+    connection.exec_driver_sql("DROP TABLE incoming")
+    return taken
+
+
+def _copy_into(connection: Connection, table: str, ready: Sequence[tuple[Any, ...]]) -> None:
+    cursor = connection.connection.cursor()
+    try:
+        with cursor.copy(f"COPY {table} ({_NAMES}) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(["int8", "int8", "int4", "text", "text", "text", "text", "bytea"])
+            for values in ready:
+                copy.write_row(values)
+    finally:
+        cursor.close()

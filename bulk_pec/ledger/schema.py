@@ -1,0 +1,249 @@
+"""The tables. `migrations/` builds the same ones step by step; a test holds the two together.
+
+Conventions:
+
+* Times are milliseconds since the epoch, UTC, as integers.
+* Hot tables (messages, attempts, receipts) carry no foreign keys: on Postgres each would lock and check
+  a row per insert. `bulk-pec ledger check` verifies what they would have.
+* No index covers a column that changes while sending, so Postgres updates messages in place (HOT).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+SCHEMA_VERSION = "0001"
+"""The alembic revision this code works with; a test holds it equal to the one head of `migrations/`."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_BIG = BigInteger().with_variant(Integer(), "sqlite")  # SQLite: only INTEGER is the rowid itself
+_ZERO = text("0")
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default=_ZERO)
+
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", _BIG, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("created_at", _BIG, nullable=False),
+    Column("started_at", _BIG, comment="when it was first allowed to send"),
+    Column("finished_at", _BIG),
+    Column("list_name", Text, nullable=False, comment="the file's name, without its folder"),
+    Column("list_digest", Text, nullable=False, comment="SHA-256 of the file's bytes"),
+    Column("template_digest", Text, nullable=False, comment="SHA-256 over the templates' bytes"),
+    Column("columns", Text, nullable=False, comment="JSON array: the input's own columns"),
+    Column("first_id", _BIG, nullable=False, comment="its messages' ids lie between these two"),
+    Column("last_id", _BIG, nullable=False),
+    Column("input_rows", Integer, nullable=False),
+    Column("retry_of", _BIG, comment="the run whose failures this one takes up again"),
+)
+
+run_counts = Table(
+    "run_counts",
+    metadata,
+    Column("run_id", _BIG, primary_key=True, autoincrement=False),
+    *map(_count, ("pending", "sending", "sent", "rejected", "in_doubt", "cancelled", "abandoned")),
+    *map(
+        _count,
+        (
+            "delivery_none",
+            "delivery_accepted",
+            "delivery_not_accepted",
+            "delivery_delivered",
+            "delivery_undelivered",
+            "delivery_overdue",
+        ),
+    ),
+    *map(_count, ("invalid", "duplicate", "suppressed", "attempts", "receipts_matched")),
+    Column("updated_at", _BIG, nullable=False),
+    comment="kept in the same transaction as what they count, so that status is one row at any size",
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", _BIG, primary_key=True, autoincrement=False),
+    Column("run_id", _BIG, nullable=False),
+    Column("row", Integer, nullable=False, comment="data row of the input, from 1"),
+    Column("key", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("reference", Text, nullable=False, unique=True),
+    Column("fields", Text, nullable=False, comment="JSON array: the row's values, in runs.columns order"),
+    Column("content_digest", LargeBinary, nullable=False, comment="what it will say, the reference left out"),
+    Column("state", Text, nullable=False, server_default=text("'pending'")),
+    Column("attempts", SmallInteger, nullable=False, server_default=_ZERO),
+    Column("mailbox_id", _BIG, comment="bound by the first intent"),
+    Column("not_before", _BIG, comment="after a throttle"),
+    Column("harvest_after", _BIG, comment="absence accepted then: claimed only after a later harvest's end"),
+    Column("message_id", Text, comment="the provider's token"),
+    Column("sent_at", _BIG),
+    Column("reason", Text),
+    Column("delivery", Text, nullable=False, server_default=text("'none'")),
+    Column("accepted_at", _BIG),
+    Column("not_accepted_at", _BIG),
+    Column("delivered_at", _BIG),
+    Column("undelivered_at", _BIG),
+    Column("late_at", _BIG),
+    UniqueConstraint("run_id", "key"),
+    postgresql_with={"fillfactor": "75"},
+)
+
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("run_id", _BIG, primary_key=True, autoincrement=False),
+    Column("row", Integer, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False, comment="invalid, duplicate or suppressed"),
+    Column("key", Text),
+    Column("recipient", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("fields", Text, nullable=False),
+    comment="input rows that never became messages",
+)
+
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("id", _BIG, primary_key=True, autoincrement=True),
+    Column("run_id", _BIG, nullable=False),
+    Column("first_id", _BIG, nullable=False),
+    Column("last_id", _BIG, nullable=False),
+    Column("worker_id", _BIG, comment="who holds it; the fencing token of every intent in it"),
+    Column("done", Boolean, nullable=False, server_default=text("false")),
+    Index(None, "run_id", "first_id"),
+    comment="key ranges of pending messages: what a worker claims",
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", _BIG, primary_key=True, autoincrement=True, comment="grows: the fencing token"),
+    Column("run_id", _BIG, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", _BIG, nullable=False),
+    Column("expires_at", _BIG, nullable=False, comment="the lease's end, by the database's clock"),
+    Column("ended_at", _BIG),
+    Index(
+        "ix_workers_living",
+        "id",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+
+mailboxes = Table(
+    "mailboxes",
+    metadata,
+    Column("id", _BIG, primary_key=True, autoincrement=True),
+    Column("address", Text, nullable=False, unique=True, comment="lower case"),
+    _count("seen"),
+    _count("unknown"),
+    Column("harvested_at", _BIG, comment="end of the last complete harvest"),
+    comment="sending mailboxes, and how many mails were seen in each",
+)
+
+run_mailboxes = Table(
+    "run_mailboxes",
+    metadata,
+    Column("run_id", _BIG, primary_key=True, autoincrement=False),
+    Column("mailbox_id", _BIG, primary_key=True, autoincrement=False),
+    Column("seen_before", Integer, nullable=False),
+    Column("unknown_before", Integer, nullable=False),
+    comment="what a mailbox had seen when the run was loaded",
+)
+
+_OPEN = text("closed_at IS NULL")
+_DOUBT = text("outcome = 'in_doubt' AND settlement IS NULL")
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", _BIG, primary_key=True, autoincrement=True),
+    Column("message", _BIG, nullable=False, comment="messages.id"),
+    Column("number", SmallInteger, nullable=False, comment="from 1"),
+    Column("run_id", _BIG, nullable=False),
+    Column("mailbox_id", _BIG, nullable=False),
+    Column("worker_id", _BIG, nullable=False),
+    Column("digest", Text, nullable=False, comment="SHA-256 of recipient, subject, body, attachments"),
+    Column("quota_share", Float, comment="how full the mailbox was when last read before it"),
+    Column("opened_at", _BIG, nullable=False),
+    Column("closed_at", _BIG),
+    Column("outcome", Text),
+    Column("status", SmallInteger, comment="HTTP status, if one was read"),
+    Column("message_id", Text),
+    Column("detail", Text),
+    Column("settlement", Text, comment="how a doubt ended: receipt, absence, late_answer, operator"),
+    Column("settled_at", _BIG),
+    Column("settled_facts", Text, comment="JSON: what the settlement rests on"),
+    UniqueConstraint("message", "number"),
+    Index("uq_attempts_open", "message", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("ix_attempts_doubt", "run_id", sqlite_where=_DOUBT, postgresql_where=_DOUBT),
+)
+
+harvests = Table(
+    "harvests",
+    metadata,
+    Column("id", _BIG, primary_key=True, autoincrement=True),
+    Column("mailbox_id", _BIG, nullable=False),
+    Column("begun_at", _BIG, nullable=False),
+    Column("ended_at", _BIG),
+    Column("complete", Boolean, nullable=False, server_default=text("false")),
+    Column(
+        "both_ends",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="walked whole, or met known mail at both",
+    ),
+    Column("steady", Boolean, nullable=False, server_default=text("false"), comment="nothing known had gone"),
+    Column("pages", Integer, nullable=False, server_default=_ZERO),
+    Column("total", Integer, comment="what the provider said the box holds"),
+    Column("quota_share", Float),
+    Index(None, "mailbox_id", "ended_at"),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", _BIG, primary_key=True, autoincrement=True),
+    Column("mailbox_id", _BIG, nullable=False),
+    Column("fingerprint", Text, nullable=False, comment="of sender, subject and date: never of the id"),
+    Column("harvest_id", _BIG, nullable=False, comment="the walk that first saw it"),
+    Column("item_id", Text, nullable=False, comment="the provider's id when first seen; may shift"),
+    Column("kind", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("date", Text, nullable=False),
+    Column("at", _BIG),
+    Column("reference", Text),
+    Column("message", _BIG, comment="messages.id, once matched"),
+    UniqueConstraint("mailbox_id", "fingerprint"),
+    Index(None, "message"),
+)

@@ -1,0 +1,135 @@
+"""What people look at: a run's figures, and its rows one by one."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bulk_pec.ledger.database import Database
+from bulk_pec.ledger.runs import Run
+
+_PAGE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The counters of a run.
+
+    Attributes:
+        values: By column of `run_counts`.
+        seen: Mails seen in the run's mailboxes since it was loaded.
+        unknown: Those of a form this version does not know.
+        updated_at: Milliseconds since the epoch.
+    """
+
+    values: dict[str, int]
+    seen: int
+    unknown: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """One input row as it stands. Times are milliseconds since the epoch; `fields` is a JSON array."""
+
+    row: int
+    key: str | None
+    recipient: str = field(repr=False)
+    reference: str | None
+    state: str
+    attempts: int
+    message_id: str | None
+    mailbox: str | None
+    sent_at: int | None
+    delivery: str | None
+    accepted_at: int | None
+    delivered_at: int | None
+    reason: str | None
+    fields: str = field(repr=False)
+
+
+class Views:
+    """Reading without changing anything."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def figures(self, run: Run) -> Figures:
+        """The run's counters: one row, whatever the run's size."""
+        with self._db.transaction() as connection:
+            counts: dict[str, Any] = dict(
+                self._db.execute(connection, "SELECT * FROM run_counts WHERE run_id = :run", run=run.id)
+                .mappings()
+                .one()
+            )
+            mail = self._db.execute(
+                connection,
+                "SELECT COALESCE(SUM(b.seen - r.seen_before), 0) AS seen, "
+                "COALESCE(SUM(b.unknown - r.unknown_before), 0) AS unknown "
+                "FROM run_mailboxes r JOIN mailboxes b ON b.id = r.mailbox_id WHERE r.run_id = :run",
+                run=run.id,
+            ).one()
+        updated_at = counts.pop("updated_at")
+        counts.pop("run_id")
+        return Figures(counts, int(mail.seen), int(mail.unknown), updated_at)
+
+    def rows(self, run: Run) -> Iterator[RowView]:
+        """Every input row, in input order, those set aside included; read a page at a time."""
+        return heapq.merge(self._messages(run), self._set_aside(run), key=lambda view: view.row)
+
+    def _messages(self, run: Run) -> Iterator[RowView]:
+        statement = (
+            'SELECT m.id, m."row", m.key, m.recipient, m.reference, m.state, m.attempts, m.message_id, '
+            "b.address AS mailbox, m.sent_at, m.delivery, m.accepted_at, m.delivered_at, m.reason, m.fields "
+            "FROM messages m LEFT JOIN mailboxes b ON b.id = m.mailbox_id "
+            "WHERE m.id > :after AND m.id <= :last ORDER BY m.id LIMIT :page"
+        )
+        after = run.first_id - 1
+        while True:
+            with self._db.transaction() as connection:
+                page = self._db.execute(
+                    connection, statement, after=after, last=run.last_id, page=_PAGE
+                ).all()
+            if not page:
+                return
+            after = page[-1].id
+            for row in page:
+                view = RowView(*row[1:])
+                yield view if view.state == "sent" else _without_delivery(view)
+
+    def _set_aside(self, run: Run) -> Iterator[RowView]:
+        statement = (
+            'SELECT "row", key, recipient, state, reason, fields FROM set_aside '
+            'WHERE run_id = :run AND "row" > :after ORDER BY "row" LIMIT :page'
+        )
+        after = 0
+        while True:
+            with self._db.transaction() as connection:
+                page = self._db.execute(connection, statement, run=run.id, after=after, page=_PAGE).all()
+            if not page:
+                return
+            after = page[-1].row
+            for row in page:
+                yield RowView(
+                    row=row.row,
+                    key=row.key,
+                    recipient=row.recipient,
+                    reference=None,
+                    state=row.state,
+                    attempts=0,
+                    message_id=None,
+                    mailbox=None,
+                    sent_at=None,
+                    delivery=None,
+                    accepted_at=None,
+                    delivered_at=None,
+                    reason=row.reason,
+                    fields=row.fields,
+                )
+
+
+def _without_delivery(view: RowView) -> RowView:
+    """Delivery is an axis of messages that were sent; of the others there is nothing to say."""
+    return replace(view, delivery=None)

@@ -1,0 +1,153 @@
+"""Workers, their leases, and what becomes of the attempts of a dead one.
+
+A worker is one sending process. On Postgres its lease lives by the database's clock and must be renewed;
+on SQLite the file lock is the lease, so whoever writes knows every other worker to be dead. A worker's
+id grows and is its fencing token: every block it claims and every intent it writes carries it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from bulk_pec.domain.states import MessageState
+from bulk_pec.ledger import counts
+from bulk_pec.ledger.database import Database
+from bulk_pec.ledger.runs import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A registered sending process: its id (the fencing token) and the run it works on."""
+
+    id: int
+    run_id: int
+
+
+class Workers:
+    """Leases: taking, renewing, ending; and recovery."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def register(self, run: Run, lease_ms: int, now: int) -> Worker:
+        """Enter a worker for the run, with a lease of `lease_ms` milliseconds."""
+        with self._db.transaction() as connection:
+            worker_id = self._db.execute(
+                connection,
+                "INSERT INTO workers (run_id, host, pid, started_at, expires_at) "
+                f"VALUES (:run, :host, :pid, :now, {self._db.lease_now} + :lease) RETURNING id",
+                run=run.id,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                now=now,
+                lease=lease_ms,
+            ).scalar_one()
+        return Worker(worker_id, run.id)
+
+    def renew(self, worker: Worker, lease_ms: int, now: int) -> bool:
+        """Extend the lease; False if it has ended already: then nothing more may be sent under it."""
+        with self._db.transaction() as connection:
+            row = self._db.execute(
+                connection,
+                f"UPDATE workers SET expires_at = {self._db.lease_now} + :lease "
+                f"WHERE id = :worker AND ended_at IS NULL {self._still_leased} RETURNING id",
+                worker=worker.id,
+                lease=lease_ms,
+                now=now,
+            ).first()
+        return row is not None
+
+    @property
+    def _still_leased(self) -> str:
+        return f"AND expires_at > {self._db.lease_now}" if self._db.is_postgres else ""
+
+    def end(self, worker: Worker, now: int) -> None:
+        """Give the lease and every block held under it back."""
+        with self._db.transaction() as connection:
+            self._db.execute(
+                connection,
+                "UPDATE workers SET ended_at = :now WHERE id = :worker AND ended_at IS NULL",
+                worker=worker.id,
+                now=now,
+            )
+            _free_blocks(self._db, connection)
+
+    def living(self, run: Run) -> int:
+        """How many other processes hold a lease on this run (Postgres; on SQLite there is none)."""
+        if not self._db.is_postgres:
+            return 0
+        with self._db.transaction() as connection:
+            return int(
+                self._db.execute(
+                    connection,
+                    "SELECT COUNT(*) FROM workers WHERE run_id = :run AND ended_at IS NULL "
+                    f"AND expires_at > {self._db.lease_now}",
+                    run=run.id,
+                ).scalar_one()
+            )
+
+    def recover(self, now: int) -> int:
+        """End dead workers, free their blocks, and put their open attempts in doubt (transition e).
+
+        A message of a dead worker is never simply pending again (invariant 11): nothing here can say
+        whether it left. Returns how many attempts were put in doubt.
+        """
+        expired = f"AND expires_at <= {self._db.lease_now}" if self._db.is_postgres else ""
+        with self._db.transaction() as connection:
+            self._db.execute(
+                connection,
+                f"UPDATE workers SET ended_at = :now WHERE ended_at IS NULL {expired}",
+                now=now,
+            )
+            _free_blocks(self._db, connection)
+            return self._doubt_open_attempts(connection, now)
+
+    def _doubt_open_attempts(self, connection: Connection, now: int) -> int:
+        closed = self._db.execute(
+            connection,
+            "UPDATE attempts SET closed_at = :now, outcome = 'in_doubt', "
+            "detail = 'the sending process ended before an answer was recorded' "
+            "WHERE closed_at IS NULL AND EXISTS (SELECT 1 FROM workers w "
+            "WHERE w.id = attempts.worker_id AND w.ended_at IS NOT NULL) RETURNING id, message, run_id",
+            now=now,
+        ).all()
+        for run_id in {row.run_id for row in closed}:
+            messages = [{"id": row.message} for row in closed if row.run_id == run_id]
+            self._doubt_messages(connection, run_id, messages, now)
+        return len(closed)
+
+    def _doubt_messages(
+        self, connection: Connection, run_id: int, messages: list[dict[str, int]], now: int
+    ) -> None:
+        batch = self._db.batch("dead", id="bigint")
+        doubted = self._db.execute(
+            connection,
+            f"WITH {batch} UPDATE messages SET state = 'in_doubt' FROM dead "
+            "WHERE messages.id = dead.id AND messages.state = 'sending' RETURNING messages.id",
+            dead=self._db.rows(messages),
+        ).all()
+        # A message whose receipt came first is sent already; its attempt's doubt is settled by that.
+        self._db.execute(
+            connection,
+            f"WITH {batch} UPDATE attempts SET settlement = 'receipt', settled_at = :now FROM dead, messages "
+            "WHERE attempts.message = dead.id AND messages.id = dead.id AND messages.state = 'sent' "
+            "AND attempts.outcome = 'in_doubt' AND attempts.settlement IS NULL",
+            dead=self._db.rows(messages),
+            now=now,
+        )
+        changes = counts.Changes()
+        changes.move(MessageState.SENDING, MessageState.IN_DOUBT, len(doubted))
+        counts.apply(self._db, connection, run_id, changes, now)
+
+
+def _free_blocks(db: Database, connection: Connection) -> None:
+    """Free the blocks of workers that have ended; what is pending in them can be claimed again."""
+    db.execute(
+        connection,
+        "UPDATE blocks SET worker_id = NULL WHERE worker_id IS NOT NULL AND EXISTS ("
+        "SELECT 1 FROM workers w WHERE w.id = blocks.worker_id AND w.ended_at IS NOT NULL)",
+    )

@@ -1,0 +1,12 @@
+"""Alembic's environment: runs on the connection it is handed by `bulk_pec.ledger.migrate`."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from bulk_pec.ledger.schema import metadata
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=False)
+with context.begin_transaction():
+    context.run_migrations()

