@@ -41,7 +41,7 @@ strace: $(STAMP) ## the intent reaches the disk before the request leaves (needs
 	$(BIN)/python -m pytest -m strace tests/crash
 
 soak: $(STAMP) ## the long crash test: random SIGKILLs for SOAK_KILLS rounds
-	BULK_PEC_SOAK_KILLS=$${SOAK_KILLS:-200} $(BIN)/python -m pytest -m "not strace" tests/crash -k soak
+	BULK_PEC_TEST_SOAK_KILLS=$${SOAK_KILLS:-200} $(BIN)/python -m pytest -m "not strace" tests/crash -k soak
 
 bench: $(STAMP) ## ratios of docs/performance.md, measured side by side (minutes; needs about 4 GiB of disk)
 	$(BIN)/python -m benchmarks

@@ -1,0 +1,42 @@
+"""The ledger's URL: made absolute for the ledger, masked for people."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bulk_pec.domain.errors import ConfigError
+
+_PASSWORD_OPTION = re.compile(r"(?<=[?&])((?:ssl)?password=)[^&]*", re.IGNORECASE)
+
+
+def absolute(url: str, base_dir: Path) -> str:
+    """The URL with a SQLite file's path absolute, and Postgres' driver named.
+
+    Args:
+        url: A checked `ledger.url`.
+        base_dir: What a relative path is relative to; absolute.
+
+    Raises:
+        ConfigError: The path holds a question mark, which would begin the URL's options.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme.startswith("postgresql"):
+        return f"postgresql+psycopg://{rest}"
+    path = base_dir / Path(rest.removeprefix("/")).expanduser()
+    if "?" in str(path):
+        raise ConfigError(
+            f"The ledger's path {path} holds a question mark.", hint="Set ledger.url to another directory."
+        )
+    return f"sqlite:///{path}"
+
+
+def masked(url: str) -> str:
+    """The URL with every password in it replaced; it hides too much rather than too little."""
+    scheme, _, rest = url.partition("://")
+    if scheme.startswith("sqlite"):
+        return url
+    rest = _PASSWORD_OPTION.sub(r"\1***", rest)
+    login, at, place = rest.rpartition("@")
+    user, colon, _ = login.partition(":")
+    return f"{scheme}://{user}{':***' if colon else ''}{at}{place}"

@@ -1,0 +1,176 @@
+"""Harvest: a walk over one mailbox's inbox.
+
+The provider does not say whether pages begin at 0 or 1, which end is the newest, or how many there
+truly are; new mail shifts pages while we read. So the walk goes forward from page 0 until an empty page
+or one wholly known before the walk began; then, unless it saw the whole box, backward from the last page
+until it meets known mail there too. New mail at either end is so found, whichever end that is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bulk_pec.clock import Clock
+from bulk_pec.domain.inbox import InboxPage, Quota
+from bulk_pec.domain.letters import Mailbox
+from bulk_pec.ledger.inbox import Inbox, Mail, WalkEnd
+from bulk_pec.receipts.reading import read
+
+PAGE = 25
+"""Items a page, as documented by the vendor."""
+
+
+class Listing(Protocol):
+    """Reads pages and quotas, at the GET rate."""
+
+    async def page(self, mailbox: Mailbox, number: int, query: str | None = None) -> InboxPage:
+        """One page of the inbox, or of a search in it."""
+        ...
+
+    async def quota(self, mailbox: Mailbox) -> Quota:
+        """How full the mailbox is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Harvest:
+    """What a walk brought.
+
+    Attributes:
+        pages: Read.
+        new: Mails never seen before.
+        matched: Receipts among them that belong to a message in the ledger.
+        quota_share: How full the mailbox is.
+    """
+
+    pages: int
+    new: int
+    matched: int
+    quota_share: float
+
+
+class Harvester:
+    """Walks one mailbox.
+
+    Args:
+        listing: The provider's inbox.
+        inbox: The ledger's.
+        clock: For the times written.
+    """
+
+    def __init__(self, listing: Listing, inbox: Inbox, clock: Clock) -> None:
+        self._listing = listing
+        self._inbox = inbox
+        self._clock = clock
+
+    async def harvest(self, mailbox: Mailbox) -> Harvest:
+        """Walk the inbox once; its receipts are in the ledger, folded, when this returns.
+
+        Raises:
+            BulkPecError: The provider or the ledger failed; what was read so far is read again next time.
+        """
+        mailbox_id = self._inbox.mailbox_id(mailbox.address)
+        total_before = self._inbox.last_total(mailbox_id)
+        walk = _Walk(self, mailbox, mailbox_id, self._inbox.begin(mailbox_id, self._clock.now()))
+        await walk.forward()
+        if not walk.saw_all:
+            await walk.backward()
+        quota = await self._listing.quota(mailbox)
+        end = WalkEnd(
+            pages=walk.pages,
+            total=walk.total,
+            both_ends=walk.both_ends,
+            steady=walk.steady and _no_less(total_before, walk.total),
+            quota_share=quota.share,
+        )
+        self._inbox.complete(walk.id, mailbox_id, end, self._clock.now())
+        return Harvest(walk.pages, walk.new, walk.matched, quota.share)
+
+    async def read_page(self, mailbox: Mailbox, number: int) -> tuple[InboxPage, list[Mail]]:
+        """One page, each of its mails read."""
+        page = await self._listing.page(mailbox, number)
+        return page, [read(item) for item in page.items]
+
+    def record(self, walk: _Walk, mails: list[Mail]) -> bool:
+        """Put a page into the ledger; whether all of it was known before the walk."""
+        known = self._inbox.known_before(walk.id, walk.mailbox_id, mails)
+        wholly = all(mail.fingerprint in known for mail in mails)
+        if not wholly:
+            added = self._inbox.add_page(walk.id, walk.mailbox_id, mails, self._clock.now())
+            walk.new += added.new
+            walk.matched += added.matched
+        return wholly
+
+
+class _Walk:
+    """One walk under way."""
+
+    def __init__(self, harvester: Harvester, mailbox: Mailbox, mailbox_id: int, walk_id: int) -> None:
+        self._harvester = harvester
+        self._mailbox = mailbox
+        self.mailbox_id = mailbox_id
+        self.id = walk_id
+        self.pages = 0
+        self.new = 0
+        self.matched = 0
+        self.total: int | None = None
+        self.steady = True
+        self.saw_all = False
+        self.both_ends = False
+        self._last_page: int | None = None
+
+    async def forward(self) -> None:
+        """From page 0 on, until known mail or the end. An empty page 0 may only mean a base of 1."""
+        number = 0
+        while True:
+            wholly_known, size = await self._read(number)
+            if size == 0 and number > 0:
+                self.saw_all = self.both_ends = True
+                return
+            if size and wholly_known:
+                return
+            number += 1
+
+    async def backward(self) -> None:
+        """From the last page towards the first, until known mail.
+
+        The last page is looked for from where the provider's figures place it, upwards until an empty
+        one: its figures may be too low, and mail may have come since.
+        """
+        guess = max(self._last_page or 0, -(-(self.total or 0) // PAGE), 1)
+        lowest_known = await self._climb(guess)
+        number = guess - 1
+        while not lowest_known and number >= 0:
+            wholly_known, size = await self._read(number)
+            lowest_known = bool(size) and wholly_known
+            number -= 1
+        self.both_ends = True
+
+    async def _climb(self, number: int) -> bool:
+        """Read upwards until an empty page; whether the first page read was wholly known."""
+        wholly_known, size = await self._read(number)
+        first_known = bool(size) and wholly_known
+        while size:
+            number += 1
+            _, size = await self._read(number)
+        return first_known
+
+    async def _read(self, number: int) -> tuple[bool, int]:
+        """Read and record a page; whether it was wholly known before the walk, and how many it held."""
+        page, mails = await self._harvester.read_page(self._mailbox, number)
+        self.pages += 1
+        self._note(page)
+        return (self._harvester.record(self, mails) if mails else False), len(mails)
+
+    def _note(self, page: InboxPage) -> None:
+        """A box that shrinks while it is read may have moved mail to where it was not looked for."""
+        if page.total is None or not page.items:
+            return
+        self.steady = self.steady and _no_less(self.total, page.total)
+        self.total = page.total
+        self._last_page = page.pages
+
+
+def _no_less(before: int | None, after: int | None) -> bool:
+    return before is None or (after is not None and after >= before)

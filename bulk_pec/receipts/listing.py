@@ -1,0 +1,38 @@
+"""The provider's inbox at the rate we may read it."""
+
+from __future__ import annotations
+
+import math
+
+from aiolimiter import AsyncLimiter
+
+from bulk_pec.domain.inbox import InboxPage, Quota
+from bulk_pec.domain.letters import Mailbox
+from bulk_pec.provider.client import PecClient
+
+
+class PacedListing:
+    """Pages and quotas, at most `rate` calls a second (one at a time, evenly; never a burst).
+
+    Args:
+        client: The provider.
+        rate: GET calls a second; ``math.inf`` for no limit.
+    """
+
+    def __init__(self, client: PecClient, rate: float) -> None:
+        self._client = client
+        self._limiter = None if math.isinf(rate) else AsyncLimiter(1, 1 / rate)
+
+    async def page(self, mailbox: Mailbox, number: int, query: str | None = None) -> InboxPage:
+        """One page of the inbox, or of a search in it."""
+        await self._turn()
+        return await self._client.inbox_page(mailbox, number, query)
+
+    async def quota(self, mailbox: Mailbox) -> Quota:
+        """How full the mailbox is."""
+        await self._turn()
+        return await self._client.quota(mailbox)
+
+    async def _turn(self) -> None:
+        if self._limiter is not None:
+            await self._limiter.acquire()

@@ -1,0 +1,165 @@
+"""Settling what is in doubt: by a receipt (the harvest did that), or by an absence that can be accepted.
+
+Absence is accepted, not proved, and only when all of this holds (docs/semantics.md, "Settling"):
+
+* `settle_after` has passed since the attempt was closed;
+* a harvest begun after that met both ends of the inbox, and nothing known had gone;
+* a search for the reference finds no mail that carries it, and the same search does find the acceptance
+  of a later message, posted from the same mailbox after the close: so the search works and mail arrives;
+* the mailbox was not full, neither before the attempt nor at that harvest: so a receipt could arrive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from bulk_pec.clock import Clock
+from bulk_pec.domain import references
+from bulk_pec.domain.letters import Mailbox
+from bulk_pec.domain.receipts import ReceiptKind
+from bulk_pec.ledger.doubts import Doubt, Doubts, GoodHarvest
+from bulk_pec.ledger.inbox import Mail
+from bulk_pec.ledger.runs import Run
+from bulk_pec.receipts.harvest import Listing
+from bulk_pec.receipts.reading import read
+
+
+class Policy(StrEnum):
+    """What may be done with a doubt without asking (`sending.on_in_doubt`)."""
+
+    RECONCILE = "reconcile"
+    """Receipts settle it, and so does an accepted absence."""
+    HOLD = "hold"
+    """Only receipts settle it; the rest is the operator's."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettleOptions:
+    """How doubts are settled.
+
+    Attributes:
+        policy: See `Policy`.
+        settle_after: Seconds from an attempt's close until its absence may be accepted.
+        mailbox_full_at: Share of the quota from which receipts may have been refused.
+    """
+
+    policy: Policy
+    settle_after: float
+    mailbox_full_at: float
+
+
+@dataclass(slots=True)
+class Settled:
+    """What became of the doubts.
+
+    Attributes:
+        accepted: Absences accepted: these messages may be tried again, after one more harvest.
+        waiting: Doubts that more time alone may settle.
+        stuck: Doubts that a person must decide, or a later message of that mailbox.
+        why: A sentence for each reason a doubt could not be settled, with how many it holds for.
+    """
+
+    accepted: int = 0
+    waiting: int = 0
+    stuck: int = 0
+    why: dict[str, int] | None = None
+
+    def hold(self, reason: str, *, waits: bool) -> None:
+        """Count a doubt that stays."""
+        self.why = self.why or {}
+        self.why[reason] = self.why.get(reason, 0) + 1
+        if waits:
+            self.waiting += 1
+        else:
+            self.stuck += 1
+
+
+class Settler:
+    """Settles one run's doubts after a harvest.
+
+    Args:
+        listing: For the searches.
+        doubts: The ledger's.
+        options: See `SettleOptions`.
+        clock: For "now".
+    """
+
+    def __init__(self, listing: Listing, doubts: Doubts, options: SettleOptions, clock: Clock) -> None:
+        self._listing = listing
+        self._doubts = doubts
+        self._options = options
+        self._clock = clock
+
+    async def settle(self, run: Run, mailboxes: dict[int, Mailbox]) -> Settled:
+        """Look at each doubt that is left; accept the absences that can be accepted.
+
+        Args:
+            run: Whose doubts.
+            mailboxes: By the ledger's id: those whose inbox can be searched.
+        """
+        settled = Settled()
+        for doubt in self._doubts.of(run):
+            await self._look(run, doubt, mailboxes.get(doubt.mailbox_id), settled)
+        return settled
+
+    async def _look(self, run: Run, doubt: Doubt, mailbox: Mailbox | None, settled: Settled) -> None:
+        since = doubt.closed_at + round(self._options.settle_after * 1000)
+        if self._options.policy is Policy.HOLD:
+            settled.hold('on_in_doubt is "hold"', waits=False)
+        elif mailbox is None:
+            settled.hold("its mailbox is not in the configuration", waits=False)
+        elif self._clock.now() <= since:
+            settled.hold("settle_after has not passed", waits=True)
+        elif (harvest := self._doubts.harvest_since(doubt.mailbox_id, since)) is None:
+            settled.hold("no harvest since then met both ends of a steady inbox", waits=True)
+        elif self._was_full(doubt, harvest):
+            settled.hold("the mailbox was too full to be sure that receipts arrive", waits=False)
+        else:
+            await self._search(run, doubt, mailbox, harvest, settled)
+
+    def _was_full(self, doubt: Doubt, harvest: GoodHarvest) -> bool:
+        shares = (doubt.quota_share, harvest.quota_share)
+        return any(share is None or share >= self._options.mailbox_full_at for share in shares)
+
+    async def _search(
+        self, run: Run, doubt: Doubt, mailbox: Mailbox, harvest: GoodHarvest, settled: Settled
+    ) -> None:
+        later = self._doubts.later_accepted(doubt)
+        if later is None:
+            settled.hold("no later message of that mailbox has been accepted yet", waits=False)
+            return
+        found = await self._find(mailbox, doubt.reference)
+        if found:
+            settled.hold("a search finds mail that carries its reference; a harvest will read it", waits=True)
+            return
+        witness = await self._find(mailbox, later)
+        if not any(mail.kind is ReceiptKind.ACCEPTED for mail in witness):
+            settled.hold("the search does not find a later message's acceptance either", waits=False)
+            return
+        self._accept(run, doubt, harvest, later, settled)
+
+    def _accept(self, run: Run, doubt: Doubt, harvest: GoodHarvest, later: str, settled: Settled) -> None:
+        facts: dict[str, Any] = {
+            "closed_at": doubt.closed_at,
+            "settle_after_s": self._options.settle_after,
+            "harvest": harvest.id,
+            "harvest_begun_at": harvest.begun_at,
+            "searched": doubt.reference,
+            "search_proved_by": later,
+            "quota_before": doubt.quota_share,
+            "quota_at_harvest": harvest.quota_share,
+        }
+        if self._doubts.accept_absence(run, doubt, facts, self._clock.now()):
+            settled.accepted += 1
+
+    async def _find(self, mailbox: Mailbox, reference: str) -> list[Mail]:
+        """Every mail a search for this reference shows that does carry it, on whichever page it begins."""
+        found: list[Mail] = []
+        for number in (0, 1):
+            page = await self._listing.page(mailbox, number, reference)
+            found += [
+                mail for mail in map(read, page.items) if references.find(mail.item.subject) == reference
+            ]
+        return found

@@ -1,0 +1,1 @@
+"""Reporting: what a run came to, for people and for programs."""

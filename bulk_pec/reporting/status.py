@@ -1,0 +1,134 @@
+"""The status of a run: the JSON document that scripts rely on, and the same for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bulk_pec.domain.states import Delivery, MessageState, RunState
+from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.views import Figures
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What cost and end date rest on: EUR a message, POSTs a second."""
+
+    price: float
+    rate: float
+
+
+def document(run: Run, figures: Figures, terms: Terms, now: int) -> dict[str, Any]:
+    """The ``status --json`` document.
+
+    Args:
+        run: The run.
+        figures: Its counters.
+        terms: Price and rate from the configuration.
+        now: Milliseconds since the epoch.
+    """
+    values = figures.values
+    messages = {state.value: values[state] for state in MessageState}
+    delivery = {state.value: values[f"delivery_{state}"] for state in Delivery}
+    matched = values["receipts_matched"]
+    rows = {
+        "input": run.input_rows,
+        "messages": sum(messages.values()),
+        "invalid": values["invalid"],
+        "duplicate": values["duplicate"],
+        "suppressed": values["suppressed"],
+    }
+    waiting = messages["pending"] if run.state not in {RunState.CANCELLED, RunState.FINISHED} else 0
+    return {
+        "schema": SCHEMA,
+        "run": run.name,
+        "state": run.state.value,
+        "rows": rows,
+        "messages": messages,
+        "delivery": delivery,
+        "balanced": _balanced(rows, messages, delivery),
+        "attempts": values["attempts"],
+        "receipts": {
+            "seen": figures.seen,
+            "matched": matched,
+            "foreign": figures.seen - matched - figures.unknown,
+            "unknown": figures.unknown,
+        },
+        "cost": round((messages["sent"] + messages["in_doubt"]) * terms.price, 2),
+        "eta": iso(now + round(waiting / terms.rate * 1000)) if waiting else None,
+        "binding": "rate" if waiting else None,
+        "updated_at": iso(figures.updated_at),
+    }
+
+
+def _balanced(rows: dict[str, int], messages: dict[str, int], delivery: dict[str, int]) -> bool:
+    """Invariant 6: every input row is in exactly one place, and every sent message in one delivery state."""
+    parts = rows["messages"] + rows["invalid"] + rows["duplicate"] + rows["suppressed"]
+    counted = [*rows.values(), *messages.values(), *delivery.values()]
+    return (
+        rows["input"] == parts
+        and messages["sent"] == sum(delivery.values())
+        and all(count >= 0 for count in counted)
+    )
+
+
+def iso(milliseconds: int) -> str:
+    """A time as UTC ISO 8601, to the second."""
+    return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)).strftime(
+        "%Y-%m-%dT%H:%M:%SZ"
+    )
+
+
+_MESSAGES = {
+    "sent": "sent",
+    "pending": "still to send",
+    "sending": "being sent",
+    "in_doubt": "in doubt: may or may not have left",
+    "rejected": "rejected by the provider",
+    "cancelled": "cancelled",
+    "abandoned": "given up by the operator",
+}
+_DELIVERY = {
+    "delivered": "delivered (proved by a receipt)",
+    "accepted": "accepted, delivery awaited",
+    "none": "no receipt yet",
+    "undelivered": "not delivered",
+    "not_accepted": "not accepted by the sender's provider",
+    "overdue": "overdue: no delivery receipt in time",
+}
+_ROWS = {
+    "invalid": "invalid",
+    "duplicate": "duplicates",
+    "suppressed": "suppressed",
+}
+
+
+def text(status: dict[str, Any]) -> str:
+    """The status in plain words, one figure a line; figures that are nought are left out."""
+    rows = status["rows"]
+    lines = [f"Run {status['run']}: {status['state']}", f"{rows['input']:>11,} rows in the list"]
+    lines += _figures(rows, _ROWS, indent=2)
+    lines.append(f"{rows['messages']:>11,} messages")
+    lines += _figures(status["messages"], _MESSAGES, indent=2)
+    lines += _figures(status["delivery"], _DELIVERY, indent=4)
+    seen = status["receipts"]
+    lines.append(
+        f"{seen['seen']:>11,} mails read in the inbox: {seen['matched']:,} of this run, "
+        f"{seen['foreign']:,} foreign, {seen['unknown']:,} unknown"
+    )
+    lines.append(f"Cost so far: EUR {status['cost']:,.2f}. Attempts: {status['attempts']:,}.")
+    if status["eta"]:
+        lines.append(f"At this rate the rest is sent by {status['eta']}.")
+    lines.append(
+        "Every row is accounted for."
+        if status["balanced"]
+        else "THE FIGURES DO NOT BALANCE: run `bulk-pec ledger check` and do not send."
+    )
+    return "\n".join(lines)
+
+
+def _figures(values: dict[str, int], words: dict[str, str], *, indent: int) -> list[str]:
+    return [f"{values[name]:>11,} {' ' * indent}{said}" for name, said in words.items() if values[name]]

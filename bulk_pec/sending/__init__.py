@@ -1,0 +1,1 @@
+"""Sending: claim, pace, intent, POST, outcome; and stopping in good order."""

@@ -1,0 +1,103 @@
+"""Group commit: intents and outcomes that come while a commit is under way share the next one.
+
+The ledger is used by one thread at a time; everything that touches it while sending goes through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from bulk_pec.clock import Clock
+from bulk_pec.ledger.attempts import Attempts, Closing, Intent
+from bulk_pec.ledger.workers import Worker
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class LedgerThread:
+    """Runs ledger calls in a thread, one at a time and in order."""
+
+    def __init__(self) -> None:
+        self._one = anyio.CapacityLimiter(1)
+
+    async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run one call. It is not cut short by cancellation: a commit begun is a commit waited for."""
+        return await anyio.to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self._one)
+
+
+class _Waiting:
+    """A caller that waits for the commit its intent or outcome is part of."""
+
+    def __init__(self) -> None:
+        self.done = anyio.Event()
+        self.attempt: int | None = None
+
+
+class Committer:
+    """Commits intents and outcomes in groups, in the order they came.
+
+    Args:
+        thread: Shared with everything else that uses the ledger.
+        attempts: The ledger's attempts.
+        worker: Whose fencing token every write carries.
+        clock: For the times written.
+    """
+
+    def __init__(self, thread: LedgerThread, attempts: Attempts, worker: Worker, clock: Clock) -> None:
+        self._thread = thread
+        self._attempts = attempts
+        self._worker = worker
+        self._clock = clock
+        self._intents: list[tuple[Intent, _Waiting]] = []
+        self._closings: list[tuple[Closing, _Waiting]] = []
+        self._work = anyio.Event()
+        self.commits = 0
+
+    async def open(self, intent: Intent) -> int | None:
+        """Commit an intent durably; returns the attempt's id, or None if the ledger refused it."""
+        waiting = _Waiting()
+        self._intents.append((intent, waiting))
+        self._work.set()
+        await waiting.done.wait()
+        return waiting.attempt
+
+    async def close(self, closing: Closing) -> None:
+        """Commit an outcome durably."""
+        waiting = _Waiting()
+        self._closings.append((closing, waiting))
+        self._work.set()
+        await waiting.done.wait()
+
+    async def run(self) -> None:
+        """Commit whatever comes, until cancelled.
+
+        Raises:
+            LedgerError: A commit failed. Nobody who waited for it is told "done": no POST follows.
+        """
+        while True:
+            await self._work.wait()
+            self._work = anyio.Event()
+            await self._commit()
+
+    async def _commit(self) -> None:
+        intents, self._intents = self._intents, []
+        closings, self._closings = self._closings, []
+        with anyio.CancelScope(shield=True):
+            tick = await self._thread.call(
+                self._attempts.tick,
+                self._worker,
+                [intent for intent, _ in intents],
+                [closing for closing, _ in closings],
+                self._clock.now(),
+            )
+        self.commits += 1
+        for intent, waiting in intents:
+            waiting.attempt = tick.opened.get(intent.message)
+            waiting.done.set()
+        for _, waiting in closings:
+            waiting.done.set()

@@ -1,0 +1,201 @@
+"""The engine: one process sends one run, several messages in flight."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import anyio
+
+from bulk_pec.clock import Clock
+from bulk_pec.composing.templates import Composer, Uncomposable
+from bulk_pec.domain.exits import Reason
+from bulk_pec.domain.outcomes import MAY_TRY_AGAIN, Outcome, Stop, Verdict
+from bulk_pec.ledger.claims import PendingMessage
+from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.workers import Worker
+from bulk_pec.provider.client import PecClient
+from bulk_pec.sending.committer import Committer, LedgerThread
+from bulk_pec.sending.health import Health
+from bulk_pec.sending.lease import Lease
+from bulk_pec.sending.options import SendingMailbox, SendOptions, Sent, Watcher
+from bulk_pec.sending.pace import Pace
+from bulk_pec.sending.poster import Posted, Poster, Writer
+from bulk_pec.sending.source import Source
+from bulk_pec.sending.stops import Stops
+
+_REASONS: dict[Stop, Reason] = {
+    Stop.MAILBOX: Reason.CREDENTIALS,
+    Stop.CREDIT: Reason.CREDIT,
+    Stop.ADDRESS: Reason.CONFIG,
+}
+_SKIPS_KEPT = 100
+
+
+class Engine:
+    """Sends one run from one process.
+
+    Args:
+        ledger: Open for writing; nothing else uses it meanwhile.
+        run: Loaded and begun.
+        client: The provider.
+        box: The mailbox to send from.
+        composer: With the templates the run was loaded with.
+        options: See `SendOptions`.
+        clock: Where time comes from.
+        stops: What may stop it.
+        watch: Told of every recorded outcome.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        run: Run,
+        client: PecClient,
+        *,
+        box: SendingMailbox,
+        composer: Composer,
+        options: SendOptions,
+        clock: Clock,
+        stops: Stops,
+        watch: Watcher,
+    ) -> None:
+        self._ledger = ledger
+        self._run = run
+        self._client = client
+        self._box = box
+        self._writer = Writer(composer, run)
+        self._options = options
+        self._clock = clock
+        self._stops = stops
+        self._watch = watch
+        self._pace = Pace(options.rate, stops)
+        self._health = Health(options.max_failure_share)
+        self._thread = LedgerThread()
+        self._sent = Sent()
+        self._left = options.max_messages
+
+    async def run(self) -> Sent:
+        """Send until nothing is left to claim or something stops it.
+
+        Raises:
+            LedgerError: A commit failed; attempts in flight then stay open for recovery.
+        """
+        lease_ms = round(self._options.lease * 1000)
+        since = self._clock.running()
+        worker = await self._thread.call(
+            self._ledger.workers.register, self._run, lease_ms, self._clock.now()
+        )
+        committer = Committer(self._thread, self._ledger.attempts, worker, self._clock)
+        source = Source(self._thread, self._ledger.claims, worker, stops=self._stops, clock=self._clock)
+        # A process that died a moment ago may have used a slot: the first one here is a whole one later.
+        self._pace.start_after(self._pace.interval)
+        try:
+            await self._send_all(worker, self._lease(since), committer, source)
+        except BaseExceptionGroup as group:
+            raise _first_of(group) from None
+        await source.give_back()
+        await self._thread.call(self._ledger.workers.end, worker, self._clock.now())
+        self._sent.reason, self._sent.note = self._stops.reason, self._stops.note
+        self._sent.commits = committer.commits
+        return self._sent
+
+    async def _send_all(self, worker: Worker, lease: Lease, committer: Committer, source: Source) -> None:
+        poster = Poster(
+            self._client,
+            self._box,
+            committer,
+            pace=self._pace,
+            lease=lease,
+            stops=self._stops,
+            clock=self._clock,
+            timeout=self._options.timeout,
+        )
+        async with anyio.create_task_group() as background:
+            background.start_soon(committer.run)
+            background.start_soon(lease.keep, worker, self._stops)
+            background.start_soon(self._drain, poster)
+            async with anyio.create_task_group() as senders:
+                for _ in range(self._options.concurrency):
+                    senders.start_soon(self._send_some, source, poster)
+            background.cancel_scope.cancel()
+
+    def _lease(self, since: float) -> Lease:
+        return Lease(
+            self._thread,
+            self._ledger.workers,
+            self._clock,
+            seconds=self._options.lease,
+            since=since,
+            timed=self._ledger.database.is_postgres,
+        )
+
+    async def _send_some(self, source: Source, poster: Poster) -> None:
+        """One of `concurrency` tasks: takes messages until there is none."""
+        while (message := await source.next()) is not None:
+            await self._send_one(message, source, poster)
+
+    async def _send_one(self, message: PendingMessage, source: Source, poster: Poster) -> None:
+        try:
+            letter = self._writer.letter(message)
+        except Uncomposable as problem:
+            if len(self._sent.skipped) < _SKIPS_KEPT:
+                self._sent.skipped.append((message.row, str(problem)))
+            source.done()
+            return
+        if not self._may_start():
+            source.done()
+            return
+        posted = await poster.post(message, letter)
+        if posted is None:
+            self._left = None if self._left is None else self._left + 1
+            source.done()
+            return
+        self._account(posted)
+        if posted.outcome.verdict in MAY_TRY_AGAIN and not self._stops.asked:
+            again = replace(message, attempts=message.attempts + 1, mailbox_id=self._box.id)
+            source.again(again, posted.not_before)
+        else:
+            source.done()
+
+    def _may_start(self) -> bool:
+        """Whether `max_messages` allows another attempt; the last one allowed stops the claims."""
+        if self._left is None:
+            return True
+        if self._left <= 0:
+            self._stops.claims(Reason.MAX_MESSAGES)
+            return False
+        self._left -= 1
+        return True
+
+    def _account(self, posted: Posted) -> None:
+        outcome = posted.outcome
+        self._sent.outcomes[outcome.verdict] = self._sent.outcomes.get(outcome.verdict, 0) + 1
+        self._watch(outcome)
+        if outcome.stop is not None:
+            self._stops.claims(_REASONS[outcome.stop], outcome.detail)
+        elif not posted.held_back:
+            self._judge(outcome)
+
+    def _judge(self, outcome: Outcome) -> None:
+        if outcome.verdict is Verdict.NOT_SENT and self._pace.paused:
+            return  # several in flight met the same failure: it counts once
+        reason = self._health.see(outcome)
+        if reason is not None:
+            self._stops.claims(reason, outcome.detail)
+        elif outcome.verdict is Verdict.NOT_SENT:
+            self._pace.back_off(self._health.unreachable)
+
+    async def _drain(self, poster: Poster) -> None:
+        """Once everything is to stop, what is in flight has `drain_timeout` seconds to end."""
+        await self._stops.held()
+        await anyio.sleep(self._options.drain_timeout)
+        poster.cut_off()
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first real cause in a task group's bundle."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

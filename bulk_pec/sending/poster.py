@@ -1,0 +1,195 @@
+"""One message on its way: its turn, its intent, its POST, its outcome.
+
+In this order (docs/semantics.md, "Order of evidence"): a place in the queue for the next slot · the intent,
+committed durably · the connection · the slot · lease, pause and stop checked · the first byte · the
+answer · the outcome, committed durably.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import anyio
+import orjson
+
+from bulk_pec.clock import Clock
+from bulk_pec.composing.templates import Composer, Uncomposable, digest_of
+from bulk_pec.domain.letters import Letter
+from bulk_pec.domain.outcomes import Outcome, Verdict
+from bulk_pec.ledger.attempts import Closing, Intent
+from bulk_pec.ledger.claims import PendingMessage
+from bulk_pec.ledger.runs import Run
+from bulk_pec.provider.client import PecClient
+from bulk_pec.sending.committer import Committer
+from bulk_pec.sending.lease import Lease
+from bulk_pec.sending.options import SendingMailbox
+from bulk_pec.sending.pace import Pace
+from bulk_pec.sending.stops import Stops
+
+_HELD_BACK = "held back"
+
+
+class Writer:
+    """Composes a run's letters and holds them against what was loaded.
+
+    Args:
+        composer: With the templates.
+        run: Its columns say which value is which.
+    """
+
+    def __init__(self, composer: Composer, run: Run) -> None:
+        self._composer = composer
+        self._columns = run.columns
+        self._places = composer.places_of(run.columns)
+
+    def letter(self, message: PendingMessage) -> Letter:
+        """The message's letter.
+
+        Raises:
+            Uncomposable: It cannot be made, or would not say what was loaded.
+        """
+        values = orjson.loads(message.fields)
+        digest = self._composer.content_digest(message.recipient, values, self._places)
+        if digest != message.content_digest:
+            raise Uncomposable("its template is not the one it was loaded with")
+        by_name = dict(zip(self._columns, values, strict=False))
+        return self._composer.compose(message.recipient, by_name, message.reference)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """An attempt that was recorded.
+
+    Attributes:
+        outcome: What came of it.
+        not_before: Until when the message waits if it is tried again; milliseconds since the epoch.
+        held_back: Whether we held it back ourselves, so that it says nothing of the provider.
+    """
+
+    outcome: Outcome
+    not_before: int
+    held_back: bool
+
+
+class _Turn:
+    """A place in the queue for the next slot, given back exactly once."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._held = True
+
+    def over(self) -> None:
+        if self._held:
+            self._held = False
+            self._pace.leave()
+
+
+class Poster:
+    """Posts messages from one mailbox.
+
+    Args:
+        client: The provider.
+        box: The mailbox.
+        committer: Commits intents and outcomes.
+        pace: The mailbox's.
+        lease: This process's.
+        stops: What may hold a message back.
+        clock: For the times written.
+        timeout: Seconds, for each exchange.
+    """
+
+    def __init__(
+        self,
+        client: PecClient,
+        box: SendingMailbox,
+        committer: Committer,
+        *,
+        pace: Pace,
+        lease: Lease,
+        stops: Stops,
+        clock: Clock,
+        timeout: float,
+    ) -> None:
+        self._client = client
+        self._box = box
+        self._committer = committer
+        self._pace = pace
+        self._lease = lease
+        self._stops = stops
+        self._clock = clock
+        self._timeout = timeout
+        self._in_flight: set[anyio.CancelScope] = set()
+
+    async def post(self, message: PendingMessage, letter: Letter) -> Posted | None:
+        """Make one attempt; None if none was made: a stop came first, or the ledger refused the intent."""
+        await self._pace.approach()
+        turn = _Turn(self._pace)
+        try:
+            if self._stops.asked:
+                return None
+            attempt = await self._committer.open(self._intent(message, letter))
+            if attempt is None:
+                return None
+            outcome = await self._send(letter, turn)
+        finally:
+            turn.over()
+        held_back = outcome.verdict is Verdict.NOT_SENT and outcome.detail.startswith(_HELD_BACK)
+        not_before = self._not_before(outcome)
+        now = self._clock.now()
+        await self._committer.close(Closing(attempt, message.id, outcome, now, not_before))
+        return Posted(outcome, not_before or now, held_back)
+
+    def _intent(self, message: PendingMessage, letter: Letter) -> Intent:
+        return Intent(
+            message=message.id,
+            number=message.attempts + 1,
+            block=message.block,
+            mailbox_id=self._box.id,
+            digest=digest_of(letter),
+            quota_share=self._box.quota_share,
+        )
+
+    async def _send(self, letter: Letter, turn: _Turn) -> Outcome:
+        began = False
+
+        async def before_first_byte() -> str | None:
+            nonlocal began
+            await self._pace.slot()
+            why_not = self._why_not()
+            turn.over()
+            began = why_not is None
+            return why_not
+
+        scope = anyio.CancelScope()
+        self._in_flight.add(scope)
+        try:
+            with scope:
+                return await self._client.send(
+                    self._box.mailbox, letter, before_first_byte=before_first_byte, timeout=self._timeout
+                )
+        finally:
+            self._in_flight.discard(scope)
+        if not began:
+            return Outcome(Verdict.NOT_SENT, f"{_HELD_BACK}: the process was asked to stop")
+        return Outcome(Verdict.IN_DOUBT, "cut off: asked to stop, and no answer in time")
+
+    def _why_not(self) -> str | None:
+        """Checked with the connection open and the slot taken: the last moment to hold the message back."""
+        if not self._lease.lives:
+            return f"{_HELD_BACK}: this process's lease has ended"
+        if self._stops.held_back:
+            return f"{_HELD_BACK}: the process was asked to stop"
+        if self._pace.paused:
+            return f"{_HELD_BACK}: the mailbox pauses"
+        return None
+
+    def _not_before(self, outcome: Outcome) -> int | None:
+        if outcome.pauses:
+            pause = self._pace.throttled(outcome.retry_after)
+            return self._clock.now() + round(pause * 1000) if outcome.verdict is Verdict.THROTTLED else None
+        return None
+
+    def cut_off(self) -> None:
+        """End what is in flight; each such attempt is recorded as what it is: in doubt, or not sent."""
+        for scope in tuple(self._in_flight):
+            scope.cancel()

@@ -1,0 +1,154 @@
+"""What settings demand of each other, and what this version refuses because it does not do it yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bulk_pec.config import NOT_YET, load
+from bulk_pec.config.catalogue import catalogue
+from bulk_pec.domain.errors import ConfigError
+
+BOX = "[[mailboxes]]\naddress = 'ufficio@pec.example.com'\n"
+
+ASKING = {
+    "mailboxes": BOX + "[[mailboxes]]\naddress = 'altro@pec.example.com'",
+    "mailboxes.max_per_day": BOX + "max_per_day = 3500",
+    "mailboxes.max_per_month": BOX + "max_per_month = 30000",
+    "mailboxes.max_per_year": BOX + "max_per_year = 1200000",
+    "recipients.tax_code_column": "[recipients]\ntax_code_column = 'cf'",
+    "recipients.expires_at_column": "[recipients]\nexpires_at_column = 'scadenza'",
+    "recipients.lookup": "[recipients]\nlookup = true",
+    "recipients.check_domains": "[recipients]\ncheck_domains = true",
+    "recipients.allow_multiple": "[recipients]\nallow_multiple = true",
+    "recipients.on_duplicate=keep": "[recipients]\non_duplicate = 'keep'",
+    "recipients.on_repeat": "[recipients]\non_repeat = 'skip'",
+    "message.attachments": "[message]\nattachments = ['a.pdf']",
+    "message.reference": "[sending]\non_in_doubt = 'hold'\n[message]\nreference = ''",
+    "sending.window": "[sending]\nwindow = '20:00-06:00'",
+    "sending.days": "[sending]\ndays = ['mon']",
+    "sending.skip_holidays": "[sending]\nskip_holidays = true",
+    "sending.on_in_doubt=resend": "[sending]\non_in_doubt = 'resend'\naccept_duplicates = true",
+    "sending.canary": "[sending]\ncanary = 10",
+    "budget.max_cost": "[budget]\nmax_cost = 500",
+    "receipts.archive": "[receipts]\narchive = 'archive'",
+    "receipts.delete_after_archive": "[receipts]\narchive = 'a'\ndelete_after_archive = true\n"
+    "signed_originals_kept_elsewhere = true",
+    "observe.metrics_file": "[observe]\nmetrics_file = 'x.prom'",
+    "observe.healthcheck_url": "[observe]\nhealthcheck_url = 'https://example.com/x'",
+    "observe.notify": "[observe]\nnotify = ['json://example.com']",
+    "observe.report": "[observe]\nreport = 'report.html'",
+}
+"""A configuration that asks for each line of NOT_YET, and breaks no rule of its own."""
+
+
+def _refused(folder: Path, text: str) -> str:
+    path = folder / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(path, environ={})
+    return str(caught.value)
+
+
+def _loads(folder: Path, text: str) -> None:
+    path = folder / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    load(path, environ={})
+
+
+@pytest.mark.parametrize("rule", NOT_YET)
+def test_what_is_not_built_yet_is_refused(tmp_path: Path, rule: str) -> None:
+    """A setting that would be silently ignored is an error that says so."""
+    assert f"  {rule.partition('=')[0]} cannot be used yet: {NOT_YET[rule]}." in _refused(
+        tmp_path, ASKING[rule]
+    )
+
+
+@pytest.mark.parametrize("rule", NOT_YET)
+def test_without_its_line_in_the_table_a_setting_is_taken(
+    tmp_path: Path, rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To build a feature is to delete its line: nothing else refuses it."""
+    monkeypatch.delitem(NOT_YET, rule)
+    if rule == "receipts.delete_after_archive":
+        monkeypatch.delitem(NOT_YET, "receipts.archive")
+    _loads(tmp_path, ASKING[rule])
+
+
+def test_every_default_is_taken_when_it_is_written_out(tmp_path: Path) -> None:
+    """Writing a default into the file is not asking for anything."""
+    _loads(
+        tmp_path,
+        """
+        [recipients]
+        lookup = false
+        on_repeat = "fail"
+        on_duplicate = "fail"
+        [message]
+        attachments = []
+        [sending]
+        canary = 0
+        skip_holidays = false
+        on_in_doubt = "hold"
+        [observe]
+        notify = []
+        healthcheck_url = ""
+        """,
+    )
+
+
+def test_the_table_names_settings_that_exist() -> None:
+    """A line of the table whose setting was renamed would refuse nothing."""
+    keys = {rule.partition("=")[0] for rule in NOT_YET}
+    assert keys - set(catalogue()) == {"mailboxes"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "[message]\nreference = 'x'",
+            'message.reference needs {ref}; without it only sending.on_in_doubt = "hold"',
+        ),
+        (
+            "[message]\nreference = 'n{ref}'",
+            "message.reference must hold {ref} once, with no letter or digit beside",
+        ),
+        ("[message]\nreference = '{ref} {ref}'", "message.reference must hold {ref} once"),
+        ("[sending]\non_in_doubt = 'resend'", "it needs sending.accept_duplicates = true"),
+        (
+            "[receipts]\ndelete_after_archive = true",
+            "receipts.delete_after_archive needs receipts.archive.\n",
+        ),
+        (
+            "[receipts]\narchive = 'a'\ndelete_after_archive = true",
+            "needs receipts.signed_originals_kept_elsewhere = true",
+        ),
+        ("[message]\nsubject = 'x'", "message.body is missing: set message.body or message.body_file"),
+        ("[message]\nbody = 'x'", "message.subject is missing"),
+        ("[message]\nsubject = ' '\nbody = 'x'", "message.subject is missing"),
+        ("[message]\nsubject = 'x'\nbody = ''", "message.body is missing"),
+        ("[message]\nsubject = 'x'\nbody = 'x'\nbody_file = 'x'", "are both set: keep one"),
+        (BOX + "[[mailboxes]]\naddress = 'UFFICIO@pec.example.com'", 'mailboxes.1.address = "UFFICIO@'),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(tmp_path: Path, text: str, told: str) -> None:
+    """Each rule says what is missing or too much."""
+    assert told in _refused(tmp_path, text)
+
+
+def test_a_rule_is_not_told_about_a_setting_that_is_wrong_already(tmp_path: Path) -> None:
+    """One mistake is one problem: a misspelled consent is not also told as a missing one."""
+    told = _refused(tmp_path, "[sending]\non_in_doubt = 'resend'\naccept_duplicates = 'perhaps'")
+    assert 'sending.accept_duplicates = "perhaps" must be true or false' in told
+    assert "may send a message twice" not in told
+
+
+def test_a_message_is_missing_only_for_those_who_compose(tmp_path: Path) -> None:
+    """A configuration without a message loads; asking for it says what to add."""
+    path = tmp_path / "config.toml"
+    path.touch()
+    config = load(path, environ={})
+    with pytest.raises(ConfigError, match=r"set message.subject, and body_file or body"):
+        config.message()
