@@ -23,7 +23,7 @@ demo: $(STAMP) ## a simulated provider, a sample list, a whole run: no configura
 	@$(BIN)/bulk-pec demo
 
 test: $(STAMP) ## all tests that need only Python and make (a Postgres is started by the tests)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not strace"
 
 check: lint types contracts ## lint, types and import contracts
 

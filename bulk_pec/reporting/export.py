@@ -46,7 +46,7 @@ def header(inputs: Sequence[str]) -> list[str]:
 def record(view: RowView, inputs: int) -> list[Any]:
     """One row's values in `header` order. Times become UTC ISO 8601."""
     ours = [_shown(name, getattr(view, name)) for name in COLUMNS]
-    fields = orjson.loads(view.fields)[:inputs]
+    fields: list[Any] = orjson.loads(view.fields)[:inputs]
     return ours + fields + [None] * (inputs - len(fields))
 
 

@@ -1,0 +1,15 @@
+"""HTTP to the provider: what leaves, what came back, and what that is evidence of.
+
+| module | responsibility |
+|---|---|
+| `client` | `PecClient`: one method for each call of the service |
+| `transport` | the HTTP client, and one POST: had a byte of it left? |
+| `aio` | httpx's transport seam over aiohttp: tells when the first byte is next |
+| `outcomes` | evidence of one POST to its `Outcome`: pure and total |
+| `reading` | GET and DELETE: retried, and told apart as errors |
+| `parsing` | tolerant reading of the provider's JSON |
+| `payload` | the body of POST /send |
+| `veil` | keeps secrets out of what people read |
+
+Nothing else in bulk-pec knows the provider's JSON keys or HTTP statuses.
+"""

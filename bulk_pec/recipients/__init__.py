@@ -1,0 +1,31 @@
+"""List file -> checked rows. Pure intake: it knows no ledger, no template and no network.
+
+| file | responsibility |
+|---|---|
+| options.py | what the caller asks of a list |
+| lists.py | `open_list` and `RecipientList`: the front door |
+| readers.py | CSV or Parquet, one shape: frames of texts |
+| sources.py | a file on disk: its bytes, its text in pieces |
+| encodings.py | digest and encoding, in one pass |
+| headers.py | column names: which holds the address, near misses, duplicates |
+| dialects.py | CSV: header, separator, Excel's `sep=` line |
+| records.py | CSV: text in pieces -> blocks of whole records; what is not well-formed becomes a named row |
+| blocks.py | CSV: one block -> one polars frame |
+| parquet.py | Parquet -> polars frames (polars' unstable streaming API lives only here) |
+| addresses.py | what an address must look like |
+| checking.py | one frame -> one batch: a vectorised sieve for what is surely good |
+| judging.py | any other row -> its problems |
+| rows.py | what comes out: batches, set-aside rows, problems |
+
+A list's rows are numbered from 1, the header not counted. In a CSV a line with nothing but blanks is no
+row and has no number; in a CSV of a single column an empty cell is such a line too. Everything else that
+is in the file comes out exactly once: as a checked row, or set aside with its problems.
+"""
+
+from __future__ import annotations
+
+from bulk_pec.recipients.lists import RecipientList, open_list
+from bulk_pec.recipients.options import ListOptions
+from bulk_pec.recipients.rows import Batch, CheckedRow, Problem, SetAsideRow
+
+__all__ = ["Batch", "CheckedRow", "ListOptions", "Problem", "RecipientList", "SetAsideRow", "open_list"]

@@ -1,0 +1,37 @@
+"""What the caller asks of a list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """How to read a list, and what its rows must hold. Column names match the file's exactly, once trimmed.
+
+    Attributes:
+        address_column: The column with the recipient's address; None: found among the usual names.
+        key_column: The column that makes a message unique; None: the address, trimmed and lower-cased.
+        encoding: ``auto`` or the name of a text encoding Python knows, for example ``cp1252``.
+        separator: ``auto``, one character, or ``tab``.
+        own_addresses: The sending addresses: a row that names one of them is invalid.
+        required_columns: Columns the templates need; a row with an empty one is invalid.
+        subject_columns: Columns that go into the subject; a control character in one makes the row invalid.
+        optional_columns: Columns the templates need that may be empty.
+    """
+
+    address_column: str | None = None
+    key_column: str | None = None
+    encoding: str = AUTO
+    separator: str = AUTO
+    own_addresses: frozenset[str] = field(default=frozenset(), repr=False)
+    required_columns: frozenset[str] = frozenset()
+    subject_columns: frozenset[str] = frozenset()
+    optional_columns: frozenset[str] = frozenset()
+
+    @property
+    def needed_columns(self) -> frozenset[str]:
+        """Every column that must be in the file, whether or not its cells may be empty."""
+        return self.required_columns | self.subject_columns | self.optional_columns
