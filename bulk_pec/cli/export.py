@@ -1,0 +1,31 @@
+"""``export``: every row and what became of it, as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bulk_pec.cli.command import Run, command
+from bulk_pec.cli.session import Result, Session
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(app, "export")
+    def export(
+        session: Session,
+        run: Run,
+        output: Annotated[Path, typer.Option("-o", "--output", help="results.csv, .parquet or .jsonl")],
+        excel: Annotated[bool, typer.Option("--excel", help="CSV as Italian Excel reads it.")] = False,
+    ) -> Result:
+        """Write one line for every input row, in input order."""
+        from bulk_pec.reporting.export import write
+
+        with session.ledger("read") as ledger:
+            found = ledger.runs.get(run)
+            count = write(output, found.columns, ledger.views.rows(found), excel=excel)
+        document = {"schema": 1, "run": found.name, "rows": count, "file": str(output)}
+        return Result(document, f"{count:,} rows of {found.name} written to {output}.")

@@ -1,0 +1,230 @@
+"""The nightly job's steps after loading: recover, reconcile, send, reconcile, and again while it helps."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+
+from bulk_pec.cli import wiring
+from bulk_pec.cli.progress import Progress
+from bulk_pec.cli.session import Session
+from bulk_pec.composing import Composer
+from bulk_pec.domain.exits import Exit, Reason
+from bulk_pec.domain.letters import Mailbox
+from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.runs import Run
+from bulk_pec.receipts.harvest import Harvest, Harvester
+from bulk_pec.receipts.settle import Settled, Settler
+from bulk_pec.reporting import status
+from bulk_pec.reporting.ending import Ended, exit_of
+from bulk_pec.sending.engine import Engine
+from bulk_pec.sending.options import SendingMailbox, Sent
+from bulk_pec.sending.stops import Stops
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What this start may do at most: attempts, seconds; None for no limit."""
+
+    max_messages: int | None = None
+    max_duration: float | None = None
+
+
+@dataclass(slots=True)
+class Done:
+    """What the steps did, for the report."""
+
+    recovered: int = 0
+    settled: Settled = field(default_factory=Settled)
+    sent: Sent = field(default_factory=Sent)
+
+
+class Job:
+    """Works on one run with one provider.
+
+    Args:
+        session: For talk and configuration.
+        ledger: Open for writing.
+        run: Loaded.
+        letters: With the templates the run was loaded with.
+        limits: See `Limits`.
+    """
+
+    def __init__(
+        self, session: Session, ledger: Ledger, run: Run, letters: Composer | None, limits: Limits
+    ) -> None:
+        self._session = session
+        self._config = session.config()
+        self._ledger = ledger
+        self._run = run
+        self._letters = letters
+        self._limits = limits
+        self._clock = wiring.clock()
+        self._mailboxes: list[Mailbox] = self._config.mailbox_list()
+        self._shares: dict[str, float] = {}
+        self.done = Done()
+
+    def send(self, *, reconcile: bool) -> None:
+        """Recover, then send; with `reconcile`, harvest and settle before, after and in between."""
+        anyio.run(self._send, reconcile)
+
+    def reconcile(self) -> None:
+        """Recover, harvest, settle."""
+        anyio.run(self._reconcile_alone)
+
+    def recover(self) -> None:
+        """Put the open attempts of dead processes in doubt."""
+        self.done.recovered = self._ledger.workers.recover(self._clock.now())
+        if self.done.recovered:
+            self._session.say(
+                f"An earlier process died with {self.done.recovered} messages on their way: they are in "
+                "doubt until a receipt, or its accepted absence, settles them."
+            )
+
+    async def _reconcile_alone(self) -> None:
+        self.recover()
+        async with wiring.provider(self._config) as provider:
+            await self._reconcile(provider)
+        self._finish()
+
+    async def _send(self, reconcile: bool) -> None:
+        self.recover()
+        async with wiring.provider(self._config) as provider, anyio.create_task_group() as background:
+            stops = Stops()
+            background.start_soon(_obey_signals, stops, self._session.say)
+            background.start_soon(_end_after, stops, self._limits.max_duration)
+            await self._rounds(provider, stops, reconcile=reconcile)
+            background.cancel_scope.cancel()
+        self._finish()
+
+    async def _rounds(self, provider: wiring.Provider, stops: Stops, *, reconcile: bool) -> None:
+        """Send and reconcile until neither changes anything the other could use."""
+        if reconcile:
+            await self._reconcile(provider)
+        else:
+            await self._read_quotas(provider)
+        while True:
+            before = self._pending()
+            if before and not stops.asked:
+                await self._send_once(provider, stops)
+            if not reconcile:
+                return
+            accepted = await self._reconcile(provider)
+            if accepted:
+                # The message waits for a harvest that ended after its absence was accepted.
+                await self._reconcile(provider)
+            if stops.asked or not (accepted and self._pending()):
+                return
+
+    def _pending(self) -> int:
+        return self._ledger.views.figures(self._run).values["pending"]
+
+    async def _read_quotas(self, provider: wiring.Provider) -> None:
+        """How full each mailbox is, before anything is sent; this also opens a connection."""
+        for mailbox in self._mailboxes:
+            self._shares[mailbox.address] = (await provider.listing.quota(mailbox)).share
+
+    async def _reconcile(self, provider: wiring.Provider) -> int:
+        """Harvest every mailbox, fold, settle; returns how many absences were accepted."""
+        harvester = Harvester(provider.listing, self._ledger.inbox, self._clock)
+        for mailbox in self._mailboxes:
+            harvest = await harvester.harvest(mailbox)
+            self._shares[mailbox.address] = harvest.quota_share
+            self._tell_harvest(mailbox, harvest)
+        overdue = self._clock.now() - round(self._config.settings.receipts.overdue_after * 1000)
+        self._ledger.inbox.mark_overdue(self._run, overdue, self._clock.now())
+        settler = Settler(
+            provider.listing, self._ledger.doubts, wiring.settle_options(self._config), self._clock
+        )
+        self.done.settled = await settler.settle(self._run, wiring.by_id(self._ledger, self._mailboxes))
+        return self.done.settled.accepted
+
+    def _tell_harvest(self, mailbox: Mailbox, harvest: Harvest) -> None:
+        self._session.say(
+            f"Inbox of {mailbox.address}: {harvest.pages} pages read, {harvest.new} new mails, "
+            f"{harvest.matched} receipts matched, {harvest.quota_share:.0%} full."
+        )
+
+    async def _send_once(self, provider: wiring.Provider, stops: Stops) -> None:
+        mailbox = self._mailboxes[0]
+        share = self._shares.get(mailbox.address)
+        if self._letters is None:
+            raise ValueError("sending needs the templates")
+        if share is not None and share >= self._config.settings.receipts.mailbox_full_at:
+            stops.claims(Reason.MAILBOX_FULL, f"{mailbox.address} is {share:.0%} full")
+            return
+        self._ledger.runs.begin(self._run, self._clock.now())
+        with Progress(self._session, self._pending()) as progress:
+            engine = Engine(
+                self._ledger,
+                self._run,
+                provider.client,
+                box=SendingMailbox(mailbox, self._ledger.inbox.mailbox_id(mailbox.address), share),
+                composer=self._letters,
+                options=wiring.send_options(self._config, self._messages_left()),
+                clock=self._clock,
+                stops=stops,
+                watch=progress.saw,
+            )
+            self._add(await engine.run())
+
+    def _messages_left(self) -> int | None:
+        limit = self._limits.max_messages
+        return None if limit is None else max(0, limit - self.done.sent.attempts)
+
+    def _add(self, sent: Sent) -> None:
+        total = self.done.sent
+        for verdict, count in sent.outcomes.items():
+            total.outcomes[verdict] = total.outcomes.get(verdict, 0) + count
+        total.skipped = sent.skipped
+        total.reason, total.note = sent.reason, sent.note
+        total.commits += sent.commits
+
+    def _finish(self) -> None:
+        self._ledger.runs.close_if_done(self._run, self._clock.now())
+
+    def outcome(self) -> tuple[dict[str, Any], str, Exit]:
+        """The status document, the same for people, and how the command ends."""
+        run = self._ledger.runs.get(self._run.name)
+        figures = self._ledger.views.figures(run)
+        document = status.document(run, figures, wiring.terms(self._config), self._clock.now())
+        ended = Ended(
+            stopped=self.done.sent.reason,
+            skipped=bool(self.done.sent.skipped),
+            waiting=self.done.settled.waiting,
+            others=self._ledger.workers.living(run) > 0,
+        )
+        return document, "\n".join([status.text(document), *self._notes(document)]), exit_of(document, ended)
+
+    def _notes(self, document: dict[str, Any]) -> list[str]:
+        done, notes = self.done, []
+        if done.sent.reason is not None:
+            note = f": {done.sent.note}" if done.sent.note else ""
+            notes.append(f"Sending stopped early ({done.sent.reason.value}){note}.")
+        for row, why in done.sent.skipped[:5]:
+            notes.append(f"Row {row} was not sent: {why}. Restore what was changed, then start again.")
+        if document["messages"]["in_doubt"]:
+            notes += [f"In doubt: {count} ({why})." for why, count in (done.settled.why or {}).items()]
+        return notes
+
+
+async def _obey_signals(stops: Stops, say: Callable[[str], None]) -> None:
+    """First SIGTERM or SIGINT: stop in good order. Second: leave at once; the ledger holds the intents."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            if stops.held_back:
+                os._exit(int(Exit.of(Reason.SIGNAL).code))
+            name = signal.Signals(number).name
+            say(f"{name}: no new messages; those in flight may end. Again to leave at once.")
+            stops.everything(Reason.SIGNAL)
+
+
+async def _end_after(stops: Stops, seconds: float | None) -> None:
+    if seconds is not None:
+        await anyio.sleep(seconds)
+        stops.claims(Reason.MAX_DURATION)

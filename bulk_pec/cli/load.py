@@ -1,0 +1,34 @@
+"""``load``: a list becomes a run."""
+
+from __future__ import annotations
+
+import typer
+
+from bulk_pec.cli.command import ListFile, Name, command
+from bulk_pec.cli.run import tell_load
+from bulk_pec.cli.session import Result, Session
+from bulk_pec.domain.exits import Exit, Reason
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(app, "load")
+    def load(session: Session, file: ListFile, name: Name = None) -> Result:
+        """Check the list and freeze it in the ledger as a run; sends nothing."""
+        from bulk_pec.cli import wiring
+        from bulk_pec.cli.loading import check_same
+        from bulk_pec.cli.loading import load as load_list
+        from bulk_pec.reporting import status
+
+        with session.ledger("write") as ledger:
+            run = ledger.runs.find(name or file.stem)
+            if run is None:
+                run, report = load_list(session, ledger, file, name or file.stem)
+                tell_load(session, report.guesses, report.problems)
+            else:
+                check_same(session, run, file)
+            figures = ledger.views.figures(run)
+            document = status.document(run, figures, wiring.terms(session.config()), wiring.clock().now())
+            ended = Reason.ATTENTION if document["rows"]["invalid"] else Reason.COMPLETE
+            return Result(document, status.text(document), Exit.of(ended))

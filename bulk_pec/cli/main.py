@@ -1,0 +1,58 @@
+"""``bulk-pec``: assembles the commands. Heavy imports happen inside them, so ``--help`` is instant."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from bulk_pec import __version__
+from bulk_pec.cli import (
+    demo,
+    export,
+    init,
+    ledger,
+    load,
+    reconcile,
+    run,
+    sandbox,
+    send,
+    status,
+)
+from bulk_pec.cli.session import answers, as_json
+from bulk_pec.domain.exits import Exit, Reason
+
+app = typer.Typer(
+    name="bulk-pec",
+    help="Very large certified mailings (PEC): sent at most once, nothing lost, everything proved.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _command in (init, run, load, send, reconcile, status, export, ledger, sandbox, demo):
+    _command.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    version: bool = typer.Option(False, "--version", help="Print the version."),
+) -> None:
+    if version:
+        print(f"bulk-pec {__version__}")
+        raise typer.Exit(0)
+
+
+def main() -> None:
+    """The entry point: runs the command and exits with its code."""
+    if os.environ.get("TERM") == "dumb" or "--no-color" in sys.argv:
+        os.environ.setdefault("NO_COLOR", "1")
+    try:
+        app()
+    except SystemExit as ended:
+        # Words the parser refused never reach a command: the document is printed here.
+        if ended.code == Exit.of(Reason.USAGE).code and "--json" in sys.argv and not answers.given:
+            print(as_json({"schema": 1}, Exit.of(Reason.USAGE)))
+        raise

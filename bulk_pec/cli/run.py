@@ -1,0 +1,114 @@
+"""``run``: the nightly job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bulk_pec.cli.command import ListFile, Name, Yes, command
+from bulk_pec.cli.session import Result, Session
+from bulk_pec.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from bulk_pec.cli.job import Limits
+
+MaxMessages = Annotated[
+    int | None, typer.Option("--max-messages", min=1, help="Attempts in this start, at most.")
+]
+MaxDuration = Annotated[
+    str | None, typer.Option("--max-duration", help="Start nothing new after so long, for example 6h.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(app, "run")
+    def run(
+        session: Session,
+        file: ListFile,
+        name: Name = None,
+        yes: Yes = False,
+        max_messages: MaxMessages = None,
+        max_duration: MaxDuration = None,
+    ) -> Result:
+        """Load the list if it is new, recover, reconcile, send, reconcile, report. Again = resume."""
+        return nightly(
+            session, file, name or file.stem, yes=yes, max_messages=max_messages, max_duration=max_duration
+        )
+
+
+def nightly(
+    session: Session,
+    file: Path,
+    name: str,
+    *,
+    yes: bool,
+    max_messages: int | None = None,
+    max_duration: str | None = None,
+) -> Result:
+    """The job itself, which `demo` runs too."""
+    from bulk_pec.cli.job import Job
+    from bulk_pec.cli.loading import check_same, load
+
+    config = session.config()
+    limits = limits_of(max_messages, max_duration)
+    config.token()
+    config.mailbox_list()
+    with session.ledger("write") as ledger:
+        known = ledger.runs.find(name) if name != "last" else None
+        if known is None:
+            known, report = load(session, ledger, file, name)
+            tell_load(session, report.guesses, report.problems)
+        letters = check_same(session, known, file)
+        if known.started_at is None:
+            confirm(session, known.name, ledger.views.figures(known).values["pending"], yes=yes)
+        job = Job(session, ledger, known, letters, limits)
+        job.send(reconcile=True)
+        return Result(*job.outcome())
+
+
+def limits_of(max_messages: int | None, max_duration: str | None) -> Limits:
+    """The limits of this start, read."""
+    from bulk_pec.cli.job import Limits
+    from bulk_pec.config import parse_duration
+
+    try:
+        seconds = parse_duration(max_duration) if max_duration is not None else None
+    except ValueError as error:
+        raise UsageError(
+            f"--max-duration {max_duration!r}: {error}.", hint="Write 90s, 30m, 6h or 1h30m."
+        ) from error
+    return Limits(max_messages, seconds)
+
+
+def tell_load(session: Session, guesses: tuple[str, ...], problems: list[str]) -> None:
+    """Say what was guessed of the list and the first of its problems."""
+    for guess in guesses:
+        session.say(guess)
+    for problem in problems:
+        session.say(f"Set aside, {problem}")
+
+
+def confirm(session: Session, name: str, messages: int, *, yes: bool) -> None:
+    """Ask once before a run is sent for the first time.
+
+    Raises:
+        UsageError: Nobody said yes; nothing is sent, the run stays loaded.
+    """
+    import sys
+
+    if yes:
+        return
+    if sys.stdin.isatty() and not session.as_json:
+        answer = typer.prompt(
+            f"Send {messages:,} certified messages for {name!r} now? [y/N]", default="n", err=True
+        )
+        if str(answer).strip().lower() in {"y", "yes", "s", "si", "sì"}:
+            return
+    raise UsageError(
+        f"The run {name!r} is loaded and was not sent: {messages:,} messages wait.",
+        hint="Give --yes to send them; resuming later asks no more.",
+    )

@@ -1,0 +1,38 @@
+"""``send``: a loaded run goes out."""
+
+from __future__ import annotations
+
+import typer
+
+from bulk_pec.cli.command import Run, Yes, command
+from bulk_pec.cli.run import MaxDuration, MaxMessages, confirm, limits_of
+from bulk_pec.cli.session import Result, Session
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(app, "send")
+    def send(
+        session: Session,
+        run: Run,
+        yes: Yes = False,
+        max_messages: MaxMessages = None,
+        max_duration: MaxDuration = None,
+    ) -> Result:
+        """Recover, then send what is pending of a loaded run; reads no receipts."""
+        from bulk_pec.cli.job import Job
+        from bulk_pec.cli.loading import check_same
+
+        limits = limits_of(max_messages, max_duration)
+        config = session.config()
+        config.token()
+        config.mailbox_list()
+        with session.ledger("write") as ledger:
+            known = ledger.runs.get(run)
+            letters = check_same(session, known, None)
+            if known.started_at is None:
+                confirm(session, known.name, ledger.views.figures(known).values["pending"], yes=yes)
+            job = Job(session, ledger, known, letters, limits)
+            job.send(reconcile=False)
+            return Result(*job.outcome())

@@ -1,0 +1,121 @@
+"""One call of one command: its common options, its talk on stderr, its result on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from bulk_pec.domain.errors import BulkPecError
+from bulk_pec.domain.exits import Exit, Reason
+
+if TYPE_CHECKING:
+    from bulk_pec.config import Config
+    from bulk_pec.ledger.ledger import Ledger
+
+
+class _Answers:
+    """Whether this process has printed its one document."""
+
+    given = False
+
+
+answers = _Answers()
+COMPLETE = Exit.of(Reason.COMPLETE)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command answers.
+
+    Attributes:
+        document: For ``--json``; ``exit`` is added.
+        text: For people.
+        exit: How it ended.
+    """
+
+    document: dict[str, Any]
+    text: str
+    exit: Exit = COMPLETE
+
+
+@dataclass(slots=True)
+class Session:
+    """The common options of a call, and what they open.
+
+    Attributes:
+        config_path: ``--config``, or None for the default.
+        as_json: stdout is exactly one JSON document.
+        quiet: Errors only on stderr.
+        verbose: Say more; with a bug, the traceback.
+        color: Whether colours and moving bars may be used.
+    """
+
+    config_path: Path | None = None
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    color: bool = True
+    _config: Config | None = field(default=None, init=False)
+
+    def config(self) -> Config:
+        """The configuration, read once; its warnings are said."""
+        if self._config is None:
+            from bulk_pec.config import load
+
+            self._config = load(self.config_path, environ=os.environ)
+            for warning in self._config.warnings:
+                self.say(f"Warning: {warning}")
+        return self._config
+
+    def use(self, config: Config) -> None:
+        """Take this configuration instead of the file's: `demo` makes its own."""
+        self._config = config
+
+    def ledger(self, mode: Literal["write", "read"], *, upgrade: bool = False) -> Ledger:
+        """The ledger of the configuration; close it, or use it as a context manager."""
+        from bulk_pec import shipped
+        from bulk_pec.ledger.ledger import Ledger
+
+        return Ledger(self.config().ledger_url(), mode, scripts=shipped.path("migrations"), upgrade=upgrade)
+
+    @property
+    def bar(self) -> bool:
+        """Whether a moving progress bar makes sense on stderr."""
+        dumb = os.environ.get("TERM", "") in {"", "dumb"}
+        return sys.stderr.isatty() and not dumb and not self.quiet and not self.as_json
+
+    def say(self, text: str) -> None:
+        """Talk: one line on stderr, unless quiet."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def more(self, text: str) -> None:
+        """Talk that only ``-v`` wants."""
+        if self.verbose:
+            self.say(text)
+
+    def answer(self, result: Result) -> int:
+        """Print the result; returns the exit code."""
+        if self.as_json:
+            print(as_json(result.document, result.exit))
+        elif result.text:
+            print(result.text)
+        return int(result.exit.code)
+
+    def fail(self, error: BulkPecError) -> int:
+        """Print an error as one paragraph (and, with ``--json``, as the document); returns its code."""
+        print(f"bulk-pec: {error}", file=sys.stderr)
+        if self.as_json:
+            print(as_json({"schema": 1, "error": {"what": error.what, "hint": error.hint}}, error.exit))
+        return int(error.exit.code)
+
+
+def as_json(document: dict[str, Any], ended: Exit) -> str:
+    """One JSON document with its ``exit``."""
+    answers.given = True
+    body = {**document, "exit": {"code": int(ended.code), "reason": ended.reason.value}}
+    return json.dumps(body, ensure_ascii=False, indent=2)

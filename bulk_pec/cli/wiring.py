@@ -1,0 +1,111 @@
+"""Putting the rooms together: from a configuration to the parts a command works with."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bulk_pec.clock import Clock, SystemClock
+from bulk_pec.composing import Composer, Templates
+from bulk_pec.config import Config
+from bulk_pec.domain.letters import Mailbox
+from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.provider.client import PecClient
+from bulk_pec.provider.transport import open_http
+from bulk_pec.receipts.listing import PacedListing
+from bulk_pec.receipts.settle import Policy, SettleOptions
+from bulk_pec.recipients import ListOptions, RecipientList, open_list
+from bulk_pec.reporting.status import Terms
+from bulk_pec.sending.options import SendOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """The provider as this process reaches it."""
+
+    client: PecClient
+    listing: PacedListing
+
+
+def clock() -> Clock:
+    """The machine's clocks."""
+    return SystemClock()
+
+
+def composer(config: Config) -> Composer:
+    """The templates of the configuration, compiled."""
+    message = config.message()
+    templates = Templates.read(
+        subject=message.subject,
+        body=message.body,
+        body_file=config.resolve(message.body_file) if message.body_file else None,
+        reference=message.reference,
+    )
+    return Composer(templates)
+
+
+def recipient_list(config: Config, path: Path, letters: Composer) -> RecipientList:
+    """The list, opened and its header checked; close it, or use it as a context manager."""
+    recipients = config.settings.recipients
+    options = ListOptions(
+        address_column=recipients.address_column,
+        key_column=recipients.key_column,
+        encoding=recipients.encoding,
+        separator=recipients.separator,
+        own_addresses=frozenset(mailbox.address for mailbox in config.settings.mailboxes),
+        required_columns=letters.required_columns,
+        subject_columns=letters.subject_columns,
+    )
+    return open_list(path, options)
+
+
+def rate(config: Config) -> float:
+    """POSTs a second: the slower of the service's and the mailbox's."""
+    api, mailbox = config.settings.api, config.settings.mailboxes[0]
+    return min(api.max_per_second, mailbox.max_per_second or api.max_per_second)
+
+
+def terms(config: Config) -> Terms:
+    """What cost and end date are reckoned with."""
+    return Terms(config.settings.budget.price_per_message, config.settings.api.max_per_second)
+
+
+def send_options(config: Config, max_messages: int | None) -> SendOptions:
+    """How the configuration wants a run sent."""
+    sending = config.settings.sending
+    return SendOptions(
+        concurrency=sending.concurrency,
+        rate=rate(config),
+        timeout=config.settings.api.timeout,
+        drain_timeout=sending.drain_timeout,
+        lease=sending.lease,
+        max_failure_share=sending.max_failure_share,
+        max_messages=max_messages,
+    )
+
+
+def settle_options(config: Config) -> SettleOptions:
+    """How the configuration wants doubts settled."""
+    sending = config.settings.sending
+    return SettleOptions(
+        policy=Policy(sending.on_in_doubt),
+        settle_after=sending.settle_after,
+        mailbox_full_at=config.settings.receipts.mailbox_full_at,
+    )
+
+
+@asynccontextmanager
+async def provider(config: Config) -> AsyncIterator[Provider]:
+    """The provider's client, its connections closed at the end."""
+    api = config.settings.api
+    connections = config.settings.sending.concurrency + 4  # a few for GETs beside the POSTs
+    async with open_http(timeout=api.timeout, connections=connections) as http:
+        client = PecClient(http, base_url=api.base_url, token=config.token())
+        yield Provider(client, PacedListing(client, config.settings.receipts.max_per_second))
+
+
+def by_id(ledger: Ledger, mailboxes: list[Mailbox]) -> dict[int, Mailbox]:
+    """The mailboxes by the ledger's ids."""
+    return {ledger.inbox.mailbox_id(mailbox.address): mailbox for mailbox in mailboxes}
