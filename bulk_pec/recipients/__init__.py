@@ -11,10 +11,11 @@
 | dialects.py | CSV: header, separator, Excel's `sep=` line |
 | records.py | CSV: text in pieces -> blocks of whole records; what is not well-formed becomes a named row |
 | blocks.py | CSV: one block -> one polars frame |
-| parquet.py | Parquet -> polars frames (polars' unstable streaming API lives only here) |
+| parquet.py | Parquet: slices -> polars frames |
 | addresses.py | what an address must look like |
 | checking.py | one frame -> one batch: a vectorised sieve for what is surely good |
 | judging.py | any other row -> its problems |
+| ahead.py | the vectorised part, on the other cores |
 | rows.py | what comes out: batches, set-aside rows, problems |
 
 A list's rows are numbered from 1, the header not counted. In a CSV a line with nothing but blanks is no

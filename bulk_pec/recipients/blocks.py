@@ -14,12 +14,7 @@ def frame_of(block: Block, grammar: Grammar) -> pl.DataFrame:
     A field that is not there is null; the additional column holds what is beyond the last one, else null.
     In a list of one column the rows with nothing but blanks are left out: they are blank lines.
     """
-    if block.parsed:
-        frame = pl.DataFrame(block.parsed, schema=_schema(grammar.width + 1), orient="row")
-    elif block.quoted:
-        frame = _quoted(block.text, grammar)
-    else:
-        frame = _lines(block.text, grammar)
+    frame = _clean(block.text, grammar) if block.clean else _sifted(block, grammar)
     return frame if grammar.width > 1 else frame.filter(pl.col("0").str.strip_chars(BLANKS) != "")
 
 
@@ -27,7 +22,7 @@ def _schema(width: int) -> dict[str, type[pl.DataType]]:
     return {str(place): pl.String for place in range(width)}
 
 
-def _quoted(text: str, grammar: Grammar) -> pl.DataFrame:
+def _clean(text: str, grammar: Grammar) -> pl.DataFrame:
     frame = pl.read_csv(
         text.encode(),
         has_header=False,
@@ -38,16 +33,16 @@ def _quoted(text: str, grammar: Grammar) -> pl.DataFrame:
     return frame.with_columns(pl.lit(None, pl.String).alias(str(grammar.width)))
 
 
-def _lines(text: str, grammar: Grammar) -> pl.DataFrame:
+def _sifted(block: Block, grammar: Grammar) -> pl.DataFrame:
     """Without quotes a record is a line: no CSV parser is needed, and none can misread it."""
-    line = pl.col("line")
-    fields = line.str.strip_suffix("\r").str.splitn(grammar.separator, grammar.width + 1)
-    return (
-        pl.DataFrame({"line": [text]})
-        .lazy()
-        .select(line.str.split("\n").explode())
-        .filter(line.str.strip_chars(BLANKS) != "")
-        .select(fields.struct.rename_fields([str(place) for place in range(grammar.width + 1)]))
-        .unnest("line")
-        .collect()
-    )
+    lines = pl.Series([block.text]).str.split("\n").explode()
+    filled = lines.str.strip_chars(BLANKS) != ""
+    fields = lines.filter(filled).str.strip_suffix("\r").str.splitn(grammar.separator, grammar.width + 1)
+    frame = fields.struct.unnest()
+    frame.columns = list(_schema(grammar.width + 1))
+    if not block.parsed:
+        return frame
+    parsed = pl.DataFrame(block.parsed, schema=_schema(grammar.width + 1), orient="row")
+    # What was parsed goes before the line of the same number, and otherwise keeps its order.
+    order = pl.concat([pl.Series(block.before, dtype=pl.UInt32), filled.arg_true()])
+    return pl.concat([parsed, frame])[order.rank("ordinal").arg_sort()]

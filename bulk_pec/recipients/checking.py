@@ -8,7 +8,7 @@ thereby bad, and what it passes `judge` would pass too (a property test holds th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import orjson
@@ -19,15 +19,27 @@ from bulk_pec.recipients.judging import BROKEN_QUOTES, CONTROL, KEY_LONGEST, Rul
 from bulk_pec.recipients.rows import BLANKS, Batch, CheckedRow, SetAsideRow
 
 
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """A frame of texts and, row by row, its recipient, key, values as JSON, and whether it is surely good."""
+
+    frame: pl.DataFrame = field(repr=False)
+    facts: pl.DataFrame = field(repr=False)
+
+
 @dataclass(frozen=True)
 class Sieve:
     """Checks frames of the form that `blocks.frame_of` makes against one list's rules."""
 
     rules: Rules
 
-    def batch(self, frame: pl.DataFrame, first_row: int) -> Batch:
-        """Check every row of a frame, the first of which is the list's row number `first_row`."""
-        facts = frame.select(**self._facts).with_columns(**self._verdicts)
+    def sift(self, frame: pl.DataFrame) -> Sifted:
+        """The vectorised part: polars works without Python's lock, so threads can do it side by side."""
+        return Sifted(frame, frame.select(**self._facts).with_columns(**self._verdicts))
+
+    def batch(self, sifted: Sifted, first_row: int) -> Batch:
+        """Every row of a frame, checked; the first of them is the list's row number `first_row`."""
+        frame, facts = sifted.frame, sifted.facts
         values = facts["values"].to_list()
         odd = facts["sure"] & ~facts["plain"]
         for place, texts in zip(odd.arg_true(), frame.filter(odd).rows(), strict=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -12,17 +11,15 @@ from bulk_pec.domain.errors import ConfigError, ListRefused
 from bulk_pec.recipients.options import AUTO
 from bulk_pec.recipients.sources import Source
 
-_UTF8 = "utf-8-sig"  # reads UTF-8 with and without a byte order mark
 _MARKS = (
-    (codecs.BOM_UTF8, _UTF8),
+    (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark begins alike
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# The sequences of RFC 3629, section 4, near enough to tell UTF-8 from anything else.
-_MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _ASCII = bytes(range(128))
+_NOT_CP1252 = (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +28,13 @@ class Survey:
 
     Attributes:
         digest: SHA-256 of the bytes, hex.
-        codec: The name Python decodes it by; "" for a Parquet file.
+        encoding: The name Python decodes it by; "" for a Parquet file.
         guess: What was guessed of the encoding, as a sentence; None if nothing was.
     """
 
     digest: str
-    codec: str
+    encoding: str
     guess: str | None = None
-
-    @property
-    def encoding(self) -> str:
-        """The encoding's name for people."""
-        return "utf-8" if self.codec == _UTF8 else self.codec
 
 
 def survey(source: Source, encoding: str) -> Survey:
@@ -68,7 +60,7 @@ def survey(source: Source, encoding: str) -> Survey:
         return Survey(digest.hexdigest(), codec, _said(codec, marked) if encoding == AUTO else None)
     if encoding != AUTO or marked or _mostly_utf8(source):
         raise _undecodable(source, codec, place)
-    codec = "cp1252" if undecodable_at(source.pieces(), "cp1252") is None else "latin-1"
+    codec = "latin-1" if any(byte in piece for piece in source.pieces() for byte in _NOT_CP1252) else "cp1252"
     guess = f"The encoding is taken for {codec}: byte {place}{_line_of(source, place)} is not UTF-8."
     return Survey(digest.hexdigest(), codec, guess)
 
@@ -104,12 +96,12 @@ def _first_guess(source: Source, encoding: str) -> tuple[str, bool]:
     """The codec to try first, and whether a byte order mark says so."""
     if encoding != AUTO:
         return _known(encoding), False
-    return next(((codec, True) for mark, codec in _MARKS if source.start.startswith(mark)), (_UTF8, False))
+    return next(((codec, True) for mark, codec in _MARKS if source.start.startswith(mark)), ("utf-8", False))
 
 
 def _known(encoding: str) -> str:
     try:
-        b"".decode(encoding)  # refuses what is no text encoding
+        "a".encode(encoding)  # refuses what is no text encoding
         name = codecs.lookup(encoding).name
         codecs.getincrementaldecoder(name)
     except (LookupError, ValueError):
@@ -117,12 +109,12 @@ def _known(encoding: str) -> str:
             f"[recipients] encoding = {encoding!r} is no text encoding that Python knows.",
             hint='Write "auto", "utf-8", "cp1252", "latin-1" or "utf-16".',
         ) from None
-    return _UTF8 if name == "utf-8" else name
+    return name
 
 
 def _said(codec: str, marked: bool) -> str | None:
     if marked:
-        return f"The encoding is {codec.removesuffix('-sig')}: the file begins with its byte order mark."
+        return f"The encoding is {codec}: the file begins with its byte order mark."
     return None
 
 
@@ -130,16 +122,18 @@ def _mostly_utf8(source: Source) -> bool:
     """Whether more characters are UTF-8 sequences than there are stray bytes beyond ASCII."""
     whole = stray = 0
     for piece in source.pieces():
-        sequences = _MULTIBYTE.findall(piece)
-        whole += len(sequences)
-        stray += len(piece.translate(None, _ASCII)) - sum(map(len, sequences))
+        # What is cut off at a piece's ends counts as stray: a handful of bytes in a million.
+        kept = piece.decode("utf-8", "ignore")
+        beyond = len(piece.translate(None, _ASCII))
+        ascii_bytes = len(piece) - beyond
+        whole += len(kept) - ascii_bytes
+        stray += beyond - (len(kept.encode()) - ascii_bytes)
     return whole > stray
 
 
 def _undecodable(source: Source, codec: str, place: int) -> ListRefused:
-    name = codec.removesuffix("-sig")
     return ListRefused(
-        f"The list {source.path} is not {name} throughout: byte {place}{_line_of(source, place)} "
+        f"The list {source.path} is not {codec} throughout: byte {place}{_line_of(source, place)} "
         "cannot be read.",
         hint='Save it as CSV (UTF-8), or name its encoding: [recipients] encoding = "cp1252".',
     )

@@ -8,12 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from bulk_pec.recipients.checking import Sieve
+from bulk_pec.recipients.ahead import ahead
+from bulk_pec.recipients.checking import Sieve, Sifted
 from bulk_pec.recipients.encodings import Survey, survey
 from bulk_pec.recipients.headers import address_column, checked_names, key_column, require
 from bulk_pec.recipients.judging import Rules
 from bulk_pec.recipients.options import ListOptions
-from bulk_pec.recipients.readers import Reader, reader_of
+from bulk_pec.recipients.readers import Frame, Reader, reader_of
 from bulk_pec.recipients.rows import Batch
 from bulk_pec.recipients.sources import Source
 
@@ -33,7 +34,7 @@ def open_list(path: Path, options: ListOptions) -> RecipientList:
     """
     source = Source.of(path)
     found = survey(source, options.encoding)
-    reader = reader_of(source, found.codec, options)
+    reader = reader_of(source, found.encoding, options)
     columns, named = checked_names(reader.header, path)
     address, guess = address_column(columns, options, path)
     key = key_column(columns, options, path)
@@ -96,7 +97,7 @@ class RecipientList:
         """The first `n` rows as they stand, good or bad, a text for each column."""
         rows: list[tuple[str, ...]] = []
         for frame in self._reader.frames(n, _SAMPLE_PIECE):
-            wanted = frame.head(n - len(rows)).rows()
+            wanted = frame().head(n - len(rows)).rows()
             rows += [tuple(value or "" for value in values[:-1]) for values in wanted]
             if len(rows) >= n:
                 break
@@ -114,11 +115,14 @@ class RecipientList:
         if rows_per_batch < 1:
             raise ValueError("a batch has at least one row")
         sieve, row = Sieve(self._rules), 1
-        for frame in self._reader.frames(rows_per_batch):
-            for part in frame.iter_slices(rows_per_batch):
-                if part.height:
-                    yield sieve.batch(part, row)
-                    row += part.height
+
+        def sifted(frame: Frame) -> list[Sifted]:
+            return [sieve.sift(part) for part in frame().iter_slices(rows_per_batch) if part.height]
+
+        for parts in ahead(sifted, self._reader.frames(rows_per_batch)):
+            for part in parts:
+                yield sieve.batch(part, row)
+                row += part.frame.height
 
     def __enter__(self) -> Self:
         return self

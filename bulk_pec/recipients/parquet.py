@@ -1,9 +1,10 @@
-"""Parquet -> polars frames. The only place that uses polars' streaming API, which is unstable."""
+"""Parquet -> polars frames."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -30,22 +31,32 @@ def schema_of(path: Path) -> pl.Schema:
     return schema
 
 
-def frames(path: Path, schema: pl.Schema, rows: int) -> Iterator[pl.DataFrame]:
-    """The file in frames of about `rows` rows, in the form of `blocks.frame_of`; no row is ever ragged.
+def frames(path: Path, schema: pl.Schema, rows: int) -> Iterator[Callable[[], pl.DataFrame]]:
+    """The file in frames of at most `rows` rows, in the form of `blocks.frame_of`; no row is ever ragged.
 
     Everything is text: numbers as they are written in decimal, dates and times in ISO 8601, nothing as "".
+    Each frame reads its own slice, when it is called and in any thread, so memory is bounded by slices
+    however slow the reader is; polars' own batches run ahead of it, and their interface is not stable. The
+    price: a row group is looked through once for every slice of it.
 
     Raises:
-        ListRefused: It is damaged.
+        ListRefused: It is damaged; from here or from a frame.
     """
     texts = [
         _text(pl.col(name), kind).fill_null("").alias(str(place))
         for place, (name, kind) in enumerate(schema.items())
     ]
-    beyond = pl.lit(None, pl.String).alias(str(len(schema)))
+    scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
     with _refusals(path):
-        scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-        yield from scan.select(*texts, beyond).collect_batches(chunk_size=rows, maintain_order=True)
+        height = scan.select(pl.len()).collect().item()
+    whole = scan.select(*texts, pl.lit(None, pl.String).alias(str(len(schema))))
+    for start in range(0, height, rows):
+        yield partial(_collected, path, whole.slice(start, rows))
+
+
+def _collected(path: Path, slice_: pl.LazyFrame) -> pl.DataFrame:
+    with _refusals(path):
+        return slice_.collect()
 
 
 def _text(column: pl.Expr, kind: pl.DataType) -> pl.Expr:

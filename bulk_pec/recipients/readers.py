@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from functools import partial
+from typing import Literal, Protocol, TypeAlias
 
 import polars as pl
 
@@ -15,6 +16,9 @@ from bulk_pec.recipients.dialects import HEAD, Dialect, dialect_of
 from bulk_pec.recipients.options import ListOptions
 from bulk_pec.recipients.records import LONGEST_RECORD, Grammar, TooLong, blocks
 from bulk_pec.recipients.sources import PIECE, Source
+
+Frame: TypeAlias = Callable[[], pl.DataFrame]
+"""Makes a frame of the form that `blocks.frame_of` gives, in any thread."""
 
 
 class Reader(Protocol):
@@ -36,8 +40,8 @@ class Reader(Protocol):
     def guesses(self) -> tuple[str, ...]:
         """What was guessed, in sentences."""
 
-    def frames(self, rows: int, piece: int = PIECE) -> Iterator[pl.DataFrame]:
-        """Every row, in order, in the form of `blocks.frame_of`; `rows` and `piece` (bytes) are hints."""
+    def frames(self, rows: int, piece: int = PIECE) -> Iterator[Frame]:
+        """Every row, in order; `rows` and `piece` (bytes) are hints of how many at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,8 @@ class ParquetReader:
         """Its column names, as they stand."""
         return tuple(self.schema)
 
-    def frames(self, rows: int, piece: int = PIECE) -> Iterator[pl.DataFrame]:
-        """See `Reader.frames`; row groups bound the memory, not `piece`."""
+    def frames(self, rows: int, piece: int = PIECE) -> Iterator[Frame]:
+        """See `Reader.frames`; `rows` bounds the memory, not `piece`."""
         self.source.check_unchanged()
         yield from parquet.frames(self.source.path, self.schema, rows)
         self.source.check_unchanged()
@@ -96,12 +100,12 @@ class CsvReader:
         """What was guessed, in sentences."""
         return self.dialect.guesses
 
-    def frames(self, rows: int, piece: int = PIECE) -> Iterator[pl.DataFrame]:
+    def frames(self, rows: int, piece: int = PIECE) -> Iterator[Frame]:
         """See `Reader.frames`; `piece` bounds the memory, not `rows`."""
         grammar = Grammar(self.separator, len(self.header))
         try:
             for block in blocks(self._body(piece), grammar):
-                yield frame_of(block, grammar)
+                yield partial(frame_of, block, grammar)
         except TooLong:
             raise ListRefused(
                 f"The list {self.source.path} has a line of more than {LONGEST_RECORD} characters.",

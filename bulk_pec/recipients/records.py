@@ -30,6 +30,9 @@ LONGEST_RECORD = 32 << 20
 WIDEST_CLEAN = 100
 """Columns up to which a text is tried for cleanness; the expression for it grows with the width."""
 
+FEW = 500
+"""With fewer than one quote in so many characters it is not worth asking whether a text is clean."""
+
 Fields: TypeAlias = list[str | None]
 """A field for each column, None where there is none, and one more for what is beyond the last column."""
 
@@ -39,18 +42,20 @@ Record: TypeAlias = list[str] | str
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole records, in one of three forms.
+    """Whole records, in the order of the file.
 
     Attributes:
-        text: Records as they stand in the file, each with its line end; "" if they had to be parsed here.
-        quoted: Whether `text` has quotes. If it has, every record in it is well-formed, none is blank, and
-            all are of the list's width. If it has none, a record is a line, of any width.
-        parsed: Records that were parsed here, blank lines left out.
+        text: Records as they stand in the file, each with its line end. Without quotes, a record is a line
+            of any width, and some may be blank.
+        clean: `text` has quotes, and is well-formed records of the right width and nothing else.
+        parsed: Records that had to be parsed here, blank lines left out. Only in a block that is not clean.
+        before: For each of `parsed`, how many of the lines of `text` come before it.
     """
 
     text: str = field(default="", repr=False)
-    quoted: bool = False
+    clean: bool = False
     parsed: tuple[Fields, ...] = field(default=(), repr=False)
+    before: tuple[int, ...] = ()
 
 
 class TooLong(Exception):
@@ -76,8 +81,8 @@ class Grammar:
 
     @cached_property
     def _clean(self) -> str:
-        # A single empty field would be a blank line, which is no record.
-        bare = rf'[^{self._sep}"\n]' + ("*" if self.width > 1 else "+")
+        # A single empty field would be a blank line, which is no record. A bare \r polars may drop.
+        bare = rf'[^{self._sep}"\r\n]' + ("*" if self.width > 1 else "+")
         one = rf'(?:"(?:[^"]|"")*"|{bare})'
         return rf"\A(?:{one}(?:{self._sep}{one}){{{self.width - 1}}}\r?\n)*\z"
 
@@ -93,7 +98,9 @@ class Grammar:
 
     def is_clean(self, text: str) -> bool:
         """Whether `text` is well-formed records of the right width and no more, which polars reads right."""
-        return self.width <= WIDEST_CLEAN and bool(pl.Series([text]).str.contains(self._clean)[0])
+        if self.width > WIDEST_CLEAN or text.startswith("\ufeff"):  # which polars drops as a byte order mark
+            return False
+        return bool(pl.Series([text]).str.contains(self._clean)[0])
 
     def parse(self, text: str, *, last: bool, most: int = sys.maxsize) -> tuple[list[Record], int]:
         """Every whole record of `text`, and where the first unfinished one begins.
@@ -110,16 +117,49 @@ class Grammar:
                 records.append(text[place:end].removesuffix("\r").split(self.separator))
                 place = end + 1
                 continue
-            fields, after = self._quoted(text, place)
-            if fields is not None:
-                records.append(fields)
-                place = after
-            elif not last and len(text) - place <= LONGEST_RECORD and self._open_ended.match(text, after):
+            record, after = self._record(text, place, last=last)
+            if record is None:
                 break
-            else:
-                records.append(text[place:end].removesuffix("\r"))
-                place = end + 1
+            records.append(record)
+            place = after
         return records, place
+
+    def sift(self, text: str, *, last: bool) -> tuple[Block | None, int]:
+        """A block in which only records with quotes are parsed, and where the first unfinished one begins."""
+        plain: list[str] = []
+        parsed: list[Fields] = []
+        before: list[int] = []
+        place = lines = 0
+        while (quote := text.find('"', place)) >= 0:
+            start = max(text.rfind("\n", place, quote) + 1, place)
+            plain.append(text[place:start])
+            lines += text.count("\n", place, start)
+            record, place = self._record(text, start, last=last)
+            if record is None:
+                break
+            if (fields := self._fitted(record)) is not None:
+                parsed.append(fields)
+                before.append(lines)
+        else:
+            end = max(text.rfind("\n") + 1, place)
+            plain.append(text[place:end])
+            place = end
+        block = Block("".join(plain), parsed=tuple(parsed), before=tuple(before))
+        return block if block.text or parsed else None, place
+
+    def _record(self, text: str, start: int, *, last: bool) -> tuple[Record | None, int]:
+        """The record at `start` and where the next one begins; None if more must be read to tell."""
+        fields, after = self._quoted(text, start)
+        if fields is not None:
+            return fields, after
+        end = text.find("\n", start)
+        if end < 0 or self._may_go_on(text, start, after, last=last):
+            return None, start
+        return text[start:end].removesuffix("\r"), end + 1
+
+    def _may_go_on(self, text: str, start: int, field: int, *, last: bool) -> bool:
+        """Whether the record at `start` failed, at `field`, only because the text ends there."""
+        return not last and len(text) - start <= LONGEST_RECORD and bool(self._open_ended.match(text, field))
 
     def _quoted(self, text: str, place: int) -> tuple[list[str] | None, int]:
         """A record's fields and its end, or None and the place of the first field that is not one."""
@@ -135,7 +175,7 @@ class Grammar:
             return fields, place
         return None, place
 
-    def fitted(self, record: Record) -> Fields | None:
+    def _fitted(self, record: Record) -> Fields | None:
         """A record in the list's width; None for a blank line."""
         if isinstance(record, str):
             return [record, *[None] * (self.width - 1), BROKEN_QUOTES]
@@ -168,21 +208,23 @@ def _cut(text: str, grammar: Grammar, *, last: bool) -> tuple[Block | None, str]
     if '"' not in text:
         end = text.rfind("\n") + 1
         block = Block(text[:end]) if end else None
-    elif (end := _even_line_end(text)) and grammar.is_clean(text[:end]):
-        block = Block(text[:end], quoted=True)
+    elif (end := _worth_asking(text)) and grammar.is_clean(text[:end]):
+        block = Block(text[:end], clean=True)
     else:
-        records, end = grammar.parse(text, last=last)
-        fields = tuple(fit for record in records if (fit := grammar.fitted(record)) is not None)
-        block = Block(parsed=fields) if fields else None
+        block, end = grammar.sift(text, last=last)
     if not end and len(text) > 2 * LONGEST_RECORD:
         raise TooLong
     return block, text[end:]
 
 
-def _even_line_end(text: str) -> int:
-    """The end of the last line before which quotes are even in number: a record's end, if all is well."""
-    even = text.count('"') % 2 == 0
-    upper = len(text)
+def _worth_asking(text: str) -> int:
+    """The end of the last line before which quotes are even in number: a record's end, if all is well.
+
+    0 if there is none, or if quotes are so few that parsing their records costs less than asking.
+    """
+    quotes = text.count('"')
+    even = quotes % 2 == 0
+    upper = len(text) if quotes > len(text) // FEW else 0
     while (end := text.rfind("\n", 0, upper)) >= 0:
         even ^= text.count('"', end, upper) % 2 == 1
         if even:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -62,6 +63,16 @@ async def test_sends_list_every_post_in_order_without_credentials_or_body() -> N
     assert second["at"] == "2026-01-01T12:00:30.000+00:00"
     assert second["real_at"] >= first["real_at"]
     assert HIDDEN not in answer.text
+
+
+async def test_nothing_of_a_request_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """There is no access log, at any level."""
+    with caplog.at_level(logging.DEBUG):
+        async with talking() as talk:
+            await talk.post(password=HIDDEN)
+            await talk.post(body=None, password=HIDDEN)
+    assert not [record for record in caplog.records if record.name.startswith("aiohttp")]
+    assert HIDDEN not in caplog.text
 
 
 async def test_equal_messages_have_equal_digests() -> None:

@@ -196,6 +196,19 @@ async def test_deleting_a_message_s_receipts_leaves_those_still_to_come() -> Non
     assert len(untouched) == 2
 
 
+async def test_an_incoming_message_with_the_id_of_ours_is_none_of_its_receipts() -> None:
+    """Ids repeat between mailboxes; GET /send/{id} is about the message this mailbox sent."""
+    async with talking() as talk:
+        own = await talk.send(sender=OTHER, username=OTHER)
+        incoming = await talk.send(OTHER)
+        talk.sandbox.advance(60)
+        receipts = (await talk.http.get(f"/send/{own}", headers=headers(OTHER))).json()["data"]
+        mails = (await talk.http.get("/inbox", headers=headers(OTHER))).json()["total"]
+    assert own == incoming
+    assert [item["object"].partition(":")[0] for item in receipts] == ["ACCETTAZIONE", "CONSEGNA"]
+    assert mails == 3
+
+
 async def test_receipts_are_seen_by_their_own_mailbox_only() -> None:
     """Another mailbox's message with the same id is another message."""
     async with talking() as talk:

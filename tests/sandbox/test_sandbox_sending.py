@@ -162,8 +162,9 @@ async def test_beyond_the_rate_429_names_whole_seconds_to_wait() -> None:
     """The rate counts real seconds, whatever the speed; a refused request does not count."""
     async with talking(rate=2, speed=3600) as talk:
         first = [(await talk.post()).status_code for _ in range(3)]
+        talk.clock.seconds += 0.5
         refused = await talk.post()
-        talk.clock.seconds += 0.96
+        talk.clock.seconds += 0.46
         later = await talk.post()
         state = await talk.state()
     assert first == [201, 201, 429]

@@ -9,6 +9,7 @@ import pytest
 
 from bulk_pec.domain.errors import ConfigError, ListRefused
 from bulk_pec.recipients import Batch, CheckedRow, ListOptions, RecipientList, SetAsideRow, open_list
+from bulk_pec.recipients.blocks import frame_of
 from bulk_pec.recipients.records import Grammar, blocks
 
 
@@ -20,7 +21,9 @@ def _open(tmp_path: Path, text: str | bytes, **options: object) -> RecipientList
 
 def _all(found: RecipientList, rows_per_batch: int = 50_000) -> tuple[list[CheckedRow], list[SetAsideRow]]:
     batches: list[Batch] = list(found.batches(rows_per_batch))
-    return [row for batch in batches for row in batch.rows], [row for batch in batches for row in batch.set_aside]
+    return [row for batch in batches for row in batch.rows], [
+        row for batch in batches for row in batch.set_aside
+    ]
 
 
 def test_a_row_is_number_key_recipient_and_values(tmp_path: Path) -> None:
@@ -157,6 +160,110 @@ def test_blocks_do_not_depend_on_the_pieces(size: int) -> None:
 
 
 def _records(pieces: list[str], grammar: Grammar) -> list[list[str | None]]:
-    from bulk_pec.recipients.blocks import frame_of
-
     return [list(row) for block in blocks(pieces, grammar) for row in frame_of(block, grammar).rows()]
+
+
+@pytest.mark.parametrize("odd", ["\r,", "x\r,", "\ufeff,", '"\ufeff",', '"\r",'])
+def test_what_polars_would_drop_is_kept(odd: str) -> None:
+    """A bare carriage return before a separator, and a byte order mark at the start of a block, are text."""
+    field = odd.removesuffix(",").strip('"')
+    assert _records([f'{odd}"z"\n'], Grammar(",", 2)) == [[field, "z", None]]
+
+
+def test_a_huge_field_is_a_value_like_any_other(tmp_path: Path) -> None:
+    """A cell of 10 MB with line breaks in it, larger than what is read at a time, comes out whole."""
+    huge = "riga\n" * 2_000_000
+    rows, set_aside = _all(_open(tmp_path, f'pec,nota\na@x.example,"{huge}"\nb@x.example,y\n'))
+    assert [(row[0], row[2]) for row in rows] == [(1, "a@x.example"), (2, "b@x.example")]
+    assert json.loads(rows[0][3])[1] == huge
+    assert set_aside == []
+
+
+def test_a_quote_that_swallows_a_large_file_costs_one_line(tmp_path: Path) -> None:
+    """An open quote before megabytes of rows without quotes is one invalid row; no other is lost."""
+    many = "".join(f"u{n}@x.example,{'x' * 90}\n" for n in range(60_000))
+    rows, set_aside = _all(_open(tmp_path, f'pec,nota\na@x.example,"open\n{many}'))
+    assert [row.row for row in set_aside] == [1]
+    assert [row[0] for row in rows] == list(range(2, 60_002))
+
+
+def test_a_line_longer_than_any_record_is_refused(tmp_path: Path) -> None:
+    """A line without end is no list, and memory is not filled to find that out."""
+    found = _open(tmp_path, b"pec,nota\n" + b"x" * (70 << 20))
+    with pytest.raises(ListRefused, match="a line of more than"):
+        _all(found)
+
+
+def test_nul_bytes_are_characters(tmp_path: Path) -> None:
+    """A NUL in a value comes through; in an address or a key it makes the row invalid."""
+    text = "n,pec,nota\n1,a@x.example,\0x\n2,b@x\0.example,y\n\0,c@x.example,z\n"
+    rows, set_aside = _all(_open(tmp_path, text, key_column="n"))
+    assert [json.loads(row[3])[2] for row in rows] == ["\0x"]
+    assert [(row.row, row.problems[0].column) for row in set_aside] == [(2, "pec"), (3, "n")]
+
+
+@pytest.mark.parametrize(
+    ("text", "separator"),
+    [
+        ("pec,n\na@x.example,1\n", ","),
+        ("pec;n\na@x.example;1,5\n", ";"),
+        ("pec\tn\na@x.example\t1\n", "\t"),
+        ("pec|n\na@x.example|1\n", "|"),
+        ("pec;Cognome, nome, titolo\na@x.example;Rossi, Mario, ing.\n", ";"),
+        ('pec,"a;b;c;d"\na@x.example,"1;2;3;4"\n', ","),
+        ("sep=|\npec|n\na@x.example|1\n", "|"),
+        ('"sep=;"\r\npec;n\r\na@x.example;1\r\n', ";"),
+        ("pec\na@x.example\n", ","),
+    ],
+)
+def test_the_separator_is_found(tmp_path: Path, text: str, separator: str) -> None:
+    """By the header and the first rows, quoted text respected, or by Excel's first line; and it is told."""
+    found = _open(tmp_path, text)
+    assert found.separator == separator
+    assert any("separator" in guess or "single column" in guess for guess in found.guesses)
+    assert [row[2] for row in _all(found)[0]] == ["a@x.example"]
+
+
+def test_a_separator_asked_for_is_taken(tmp_path: Path) -> None:
+    """What the configuration names is not guessed."""
+    found = _open(tmp_path, "pec;a:n;b\na@x.example;1:2;3\n", separator=":", address_column="pec;a")
+    assert (found.separator, found.columns) == (":", ("pec;a", "n;b"))
+    assert found.guesses == ()
+
+
+@pytest.mark.parametrize("separator", ["", "ab", '"', "x", "€", "\n", "@"])
+def test_a_separator_that_is_none_is_a_configuration_error(tmp_path: Path, separator: str) -> None:
+    """It is refused by name, before any row is read."""
+    with pytest.raises(ConfigError, match="separator"):
+        _open(tmp_path, "pec,n\na@x.example,1\n", separator=separator)
+
+
+def test_two_addresses_in_the_cell_of_a_single_column(tmp_path: Path) -> None:
+    """In a list of one column a separator inside the cells is not taken for one."""
+    _, set_aside = _all(_open(tmp_path, "pec\na@x.example;b@x.example\n"))
+    assert set_aside[0].problems[0].what == "there are several addresses in one cell"
+
+
+def test_batches_are_no_larger_than_asked_and_never_empty(tmp_path: Path) -> None:
+    """Rows come in order, numbered through, in batches of at most the size asked for."""
+    text = "pec,n\n" + "".join(f"u{n}@x.example,{n}\n" for n in range(1, 26))
+    batches = list(_open(tmp_path, text).batches(10))
+    assert [len(batch) for batch in batches] == [10, 10, 5]
+    assert [row[0] for batch in batches for row in batch.rows] == list(range(1, 26))
+
+
+def test_a_list_can_be_read_again_and_sampled(tmp_path: Path) -> None:
+    """Reading twice gives the same; a sample is the first rows as they stand, good or bad."""
+    with _open(tmp_path, 'pec,n\na@x.example,"1"\nnone\nc@x.example,3\nd@x.example,4\n') as found:
+        assert found.sample() == [("a@x.example", "1"), ("none", ""), ("c@x.example", "3")]
+        assert found.sample(0) == []
+        assert _all(found) == _all(found)
+
+
+def test_a_list_changed_meanwhile_is_refused(tmp_path: Path) -> None:
+    """What was digested is what is read: a file that was written to since it was opened is refused."""
+    found = _open(tmp_path, "pec,n\na@x.example,1\n")
+    with found.path.open("ab") as file:
+        file.write(b"b@x.example,2\n")
+    with pytest.raises(ListRefused, match="was changed"):
+        list(found.batches())

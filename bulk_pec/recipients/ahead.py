@@ -1,0 +1,31 @@
+"""Work done ahead on the other cores, in order and in bounded memory."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+WORKERS = min(os.cpu_count() or 1, 4)
+"""Threads. Polars leaves Python's lock while it works, so more cores than one are of use; few are enough."""
+
+
+def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """What `work` makes of each item, in the order of the items, some of them while the caller is busy.
+
+    At most one item more than there are workers is taken before it is needed. An error that `items` or
+    `work` raises comes out where its result would have.
+    """
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="list") as pool:
+        waiting: deque[Future[Result]] = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > WORKERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
