@@ -145,7 +145,7 @@ class Inbox:
             f"WITH {batch} INSERT INTO receipts (mailbox_id, fingerprint, harvest_id, item_id, kind, sender, "
             "subject, date, at, reference) SELECT :mailbox, fingerprint, :harvest, item, kind, sender, "
             "subject, date, at, reference FROM mails WHERE true "
-            "ON CONFLICT (mailbox_id, fingerprint) DO NOTHING RETURNING fingerprint",
+            "ON CONFLICT (fingerprint, mailbox_id) DO NOTHING RETURNING fingerprint",
             mails=self._db.rows([_mail_row(mail) for mail in by_fingerprint.values()]),
             mailbox=mailbox_id,
             harvest=harvest,
@@ -234,11 +234,9 @@ class Inbox:
         )
         db.execute(
             connection,
-            f"WITH {batch}, {db.batch('marks', fingerprint='text', reference='text')} "
-            "UPDATE receipts SET message = folds.id FROM folds, marks "
-            "WHERE receipts.mailbox_id = :mailbox AND receipts.fingerprint = marks.fingerprint "
-            "AND folds.reference = marks.reference",
-            folds=folds,
+            f"WITH {db.batch('marks', fingerprint='text', message='bigint')} "
+            "UPDATE receipts SET message = marks.message FROM marks "
+            "WHERE receipts.mailbox_id = :mailbox AND receipts.fingerprint = marks.fingerprint",
             marks=db.rows([mark for one in folded for mark in one.marks]),
             mailbox=mailbox_id,
         )
@@ -299,7 +297,6 @@ class Inbox:
 
 _FOLD_COLUMNS = {
     "id": "bigint",
-    "reference": "text",
     "before": "text",
     "delivery": "text",
     "message_id": "text",
@@ -319,14 +316,13 @@ class _Folded:
 
     id: int
     run_id: int
-    reference: str
     before: MessageState
     delivery_before: Delivery
     delivery: Delivery
     evidence: Evidence
     message_id: str | None
     sent_at: int
-    marks: list[dict[str, str]]
+    marks: list[dict[str, Any]]
 
     @property
     def receipts(self) -> int:
@@ -347,14 +343,13 @@ class _Folded:
         return cls(
             id=row.id,
             run_id=row.run_id,
-            reference=row.reference,
             before=MessageState(row.state),
             delivery_before=before,
             delivery=delivery,
             evidence=evidence,
             message_id=next((mail.message_id for mail in mails if mail.message_id), None),
             sent_at=evidence.accepted_at or min(mail.item.at or now for mail in mails),
-            marks=[{"fingerprint": mail.fingerprint, "reference": row.reference} for mail in mails],
+            marks=[{"fingerprint": mail.fingerprint, "message": row.id} for mail in mails],
         )
 
     def as_row(self) -> dict[str, Any]:
@@ -365,7 +360,6 @@ class _Folded:
         }
         return {
             "id": self.id,
-            "reference": self.reference,
             "before": self.before.value,
             "delivery": self.delivery.value,
             "message_id": self.message_id,

@@ -244,6 +244,7 @@ receipts = Table(
     Column("at", _BIG),
     Column("reference", Text),
     Column("message", _BIG, comment="messages.id, once matched"),
-    UniqueConstraint("mailbox_id", "fingerprint"),
+    # Fingerprint first: SQLite would take the mailbox alone for a good way in, and scan all of its mail.
+    UniqueConstraint("fingerprint", "mailbox_id"),
     Index(None, "message"),
 )

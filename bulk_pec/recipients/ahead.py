@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ WORKERS = min(os.cpu_count() or 1, 4)
 """Threads. Polars leaves Python's lock while it works, so more cores than one are of use; few are enough."""
 
 
-def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
     """What `work` makes of each item, in the order of the items, some of them while the caller is busy.
 
     At most one item more than there are workers is taken before it is needed. An error that `items` or

@@ -123,6 +123,7 @@ class RecipientList:
             for part in parts:
                 yield sieve.batch(part, row)
                 row += part.frame.height
+        self._reader.source.check_unchanged()
 
     def __enter__(self) -> Self:
         return self

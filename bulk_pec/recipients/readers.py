@@ -25,6 +25,10 @@ class Reader(Protocol):
     """A list file that can be read from its first row any number of times."""
 
     @property
+    def source(self) -> Source:
+        """The file."""
+
+    @property
     def kind(self) -> Literal["csv", "parquet"]:
         """What it is."""
 
@@ -64,7 +68,6 @@ class ParquetReader:
         """See `Reader.frames`; `rows` bounds the memory, not `piece`."""
         self.source.check_unchanged()
         yield from parquet.frames(self.source.path, self.schema, rows)
-        self.source.check_unchanged()
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,7 +225,7 @@ def upgrade() -> None:
             comment="messages.id, once matched",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_receipts")),
-        sa.UniqueConstraint("mailbox_id", "fingerprint", name=op.f("uq_receipts_mailbox_id_fingerprint")),
+        sa.UniqueConstraint("fingerprint", "mailbox_id", name=op.f("uq_receipts_fingerprint_mailbox_id")),
     )
     op.create_index(op.f("ix_receipts_message"), "receipts", ["message"], unique=False)
     op.create_table(
