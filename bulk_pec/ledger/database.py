@@ -67,6 +67,13 @@ class Database:
         """The URL without its password."""
         return self._url.render_as_string(hide_password=True)
 
+    def missing(self) -> UsageError:
+        """The error for reading a ledger that has not been created."""
+        return UsageError(
+            f"There is no ledger at {self.shown} yet.",
+            hint="`bulk-pec load LIST` creates it; or check [ledger] url in the configuration.",
+        )
+
     @property
     def _path(self) -> Path:
         return Path(self._url.database or "")
@@ -96,10 +103,7 @@ class Database:
 
     def _sqlite(self) -> Engine:
         if self.mode == "read" and not self._path.is_file():
-            raise UsageError(
-                f"There is no ledger at {self._path} yet.",
-                hint="`bulk-pec load LIST` creates it; or check [ledger] url in the configuration.",
-            )
+            raise self.missing()
         engine = create_engine(
             "sqlite://", poolclass=QueuePool, pool_size=1, max_overflow=0, creator=self._connect_sqlite
         )

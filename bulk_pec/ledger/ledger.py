@@ -33,6 +33,7 @@ class Ledger:
 
     Raises:
         ConfigError: The schema is not this version's (78).
+        UsageError: Reading where no ledger has been created yet (2).
     """
 
     def __init__(self, url: str, mode: Mode, *, scripts: Path, upgrade: bool = False) -> None:
@@ -59,11 +60,13 @@ class Ledger:
 
             migrate.upgrade(self.database, scripts)
             return
+        if found is None:
+            # An empty database, or one whose creation was killed: the next command that writes makes it.
+            raise self.database.missing()
         raise ConfigError(
-            f"The ledger {self.database.shown} has schema {found or 'none'}; "
-            f"this version works with {SCHEMA_VERSION}.",
+            f"The ledger {self.database.shown} has schema {found}; this version works with {SCHEMA_VERSION}.",
             hint="Back it up, then run `bulk-pec ledger upgrade`."
-            if found is None or found < SCHEMA_VERSION
+            if found < SCHEMA_VERSION
             else "It was written by a newer bulk-pec: upgrade this one.",
         )
 

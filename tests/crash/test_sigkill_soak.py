@@ -1,6 +1,7 @@
 """SIGKILL at random moments of the real command, on SQLite and on Postgres: nothing twice, nothing lost.
 
-`BULK_PEC_TEST_SOAK_KILLS` is the number of kills (12 without it), `BULK_PEC_TEST_SOAK_SEED` another throw of the dice.
+`BULK_PEC_TEST_SOAK_KILLS` is the number of kills (12 without it), `BULK_PEC_TEST_SOAK_SEED` another throw
+of the dice.
 """
 
 from __future__ import annotations
