@@ -14,6 +14,7 @@ from bulk_pec.cli import wiring
 from bulk_pec.cli.progress import Progress
 from bulk_pec.cli.session import Session
 from bulk_pec.composing import Composer
+from bulk_pec.domain.errors import first_cause
 from bulk_pec.domain.exits import Exit, Reason
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.ledger.ledger import Ledger
@@ -37,9 +38,17 @@ class Limits:
 
 @dataclass(slots=True)
 class Done:
-    """What the steps did, for the report."""
+    """What the steps did, for the report.
+
+    Attributes:
+        recovered: Attempts of dead processes put in doubt.
+        unread: Whether the inbox was left to a later command, which may settle the doubts.
+        settled: What became of the doubts.
+        sent: What sending came to.
+    """
 
     recovered: int = 0
+    unread: bool = False
     settled: Settled = field(default_factory=Settled)
     sent: Sent = field(default_factory=Sent)
 
@@ -71,7 +80,10 @@ class Job:
 
     def send(self, *, reconcile: bool) -> None:
         """Recover, then send; with `reconcile`, harvest and settle before, after and in between."""
-        anyio.run(self._send, reconcile)
+        try:
+            anyio.run(self._send, reconcile)
+        except BaseExceptionGroup as group:
+            raise first_cause(group) from None
 
     def reconcile(self) -> None:
         """Recover, harvest, settle."""
@@ -100,26 +112,44 @@ class Job:
             background.start_soon(_end_after, stops, self._limits.max_duration)
             await self._rounds(provider, stops, reconcile=reconcile)
             background.cancel_scope.cancel()
+        if self.done.sent.reason is None:
+            self.done.sent.reason, self.done.sent.note = stops.reason, stops.note
+        if not reconcile:
+            self.done.unread = self._config.settings.sending.on_in_doubt != "hold"
         self._finish()
 
     async def _rounds(self, provider: wiring.Provider, stops: Stops, *, reconcile: bool) -> None:
         """Send and reconcile until neither changes anything the other could use."""
         if reconcile:
-            await self._reconcile(provider)
+            await self._reconcile_unless_held(provider, stops)
         else:
             await self._read_quotas(provider)
         while True:
-            before = self._pending()
-            if before and not stops.asked:
+            if self._pending() and not stops.asked:
                 await self._send_once(provider, stops)
             if not reconcile:
                 return
-            accepted = await self._reconcile(provider)
+            accepted = await self._reconcile_unless_held(provider, stops)
             if accepted:
                 # The message waits for a harvest that ended after its absence was accepted.
-                await self._reconcile(provider)
+                await self._reconcile_unless_held(provider, stops)
             if stops.asked or not (accepted and self._pending()):
                 return
+
+    async def _reconcile_unless_held(self, provider: wiring.Provider, stops: Stops) -> int:
+        """Reconcile; a signal ends it between two pages, and the next walk reads them again."""
+        accepted = 0
+        async with anyio.create_task_group() as both:
+
+            async def give_up_when_held() -> None:
+                await stops.held()
+                both.cancel_scope.cancel()
+
+            both.start_soon(give_up_when_held)
+            if not stops.held_back:
+                accepted = await self._reconcile(provider)
+            both.cancel_scope.cancel()
+        return accepted
 
     def _pending(self) -> int:
         return self._ledger.views.figures(self._run).values["pending"]
@@ -196,7 +226,7 @@ class Job:
         ended = Ended(
             stopped=self.done.sent.reason,
             skipped=bool(self.done.sent.skipped),
-            waiting=self.done.settled.waiting,
+            waiting=self.done.unread or self.done.settled.waiting > 0,
             others=self._ledger.workers.living(run) > 0,
         )
         return document, "\n".join([status.text(document), *self._notes(document)]), exit_of(document, ended)

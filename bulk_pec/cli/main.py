@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import typer
@@ -49,6 +50,8 @@ def main() -> None:
     """The entry point: runs the command and exits with its code."""
     if os.environ.get("TERM") == "dumb" or "--no-color" in sys.argv:
         os.environ.setdefault("NO_COLOR", "1")
+    # What is not sending can be ended at any point, as by Ctrl-C; while sending, `job` obeys signals itself.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except SystemExit as ended:

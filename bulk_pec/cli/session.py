@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -89,9 +90,12 @@ class Session:
         return sys.stderr.isatty() and not dumb and not self.quiet and not self.as_json
 
     def say(self, text: str) -> None:
-        """Talk: one line on stderr, unless quiet."""
-        if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+        """Talk: one line on stderr, unless quiet; in a log, where nobody watches, with the time."""
+        if self.quiet:
+            return
+        if not sys.stderr.isatty():
+            text = f"{datetime.now().astimezone().isoformat(timespec='seconds')} {text}"
+        print(text, file=sys.stderr, flush=True)
 
     def more(self, text: str) -> None:
         """Talk that only ``-v`` wants."""

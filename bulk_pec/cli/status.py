@@ -22,8 +22,8 @@ def register(app: typer.Typer) -> None:
         from bulk_pec.clock import SystemClock
         from bulk_pec.reporting import status as report
 
-        settings = session.config().settings
-        terms = report.Terms(settings.budget.price_per_message, settings.api.max_per_second)
+        config = session.config()
+        terms = report.Terms(config.settings.budget.price_per_message, config.posts_per_second)
         with session.ledger("read") as ledger:
             found = ledger.runs.get(run)
             document = report.document(found, ledger.views.figures(found), terms, SystemClock().now())

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import stamina
+
 from bulk_pec.clock import Clock, SystemClock
 from bulk_pec.composing import Composer, Templates
 from bulk_pec.config import Config
@@ -61,15 +63,9 @@ def recipient_list(config: Config, path: Path, letters: Composer) -> RecipientLi
     return open_list(path, options)
 
 
-def rate(config: Config) -> float:
-    """POSTs a second: the slower of the service's and the mailbox's."""
-    api, mailbox = config.settings.api, config.settings.mailboxes[0]
-    return min(api.max_per_second, mailbox.max_per_second or api.max_per_second)
-
-
 def terms(config: Config) -> Terms:
     """What cost and end date are reckoned with."""
-    return Terms(config.settings.budget.price_per_message, config.settings.api.max_per_second)
+    return Terms(config.settings.budget.price_per_message, config.posts_per_second)
 
 
 def send_options(config: Config, max_messages: int | None) -> SendOptions:
@@ -77,7 +73,7 @@ def send_options(config: Config, max_messages: int | None) -> SendOptions:
     sending = config.settings.sending
     return SendOptions(
         concurrency=sending.concurrency,
-        rate=rate(config),
+        rate=config.posts_per_second,
         timeout=config.settings.api.timeout,
         drain_timeout=sending.drain_timeout,
         lease=sending.lease,
@@ -99,6 +95,7 @@ def settle_options(config: Config) -> SettleOptions:
 @asynccontextmanager
 async def provider(config: Config) -> AsyncIterator[Provider]:
     """The provider's client, its connections closed at the end."""
+    stamina.instrumentation.set_on_retry_hooks([])  # it would log by itself, in a form of its own
     api = config.settings.api
     connections = config.settings.sending.concurrency + 4  # a few for GETs beside the POSTs
     async with open_http(timeout=api.timeout, connections=connections) as http:

@@ -109,6 +109,12 @@ class Config:
         username = username_source.read(self._environ) if username_source else Secret(plain)
         return Mailbox(mailbox.address, username, password_source.read(self._environ))
 
+    @property
+    def posts_per_second(self) -> float:
+        """The slower of the service's rate and the mailbox's; of the service's alone without a mailbox."""
+        own = [mailbox.max_per_second for mailbox in self.settings.mailboxes if mailbox.max_per_second]
+        return min([self.settings.api.max_per_second, *own])
+
     def message(self) -> MessageSettings:
         """The message's settings, for commands that compose: with a subject and exactly one body.
 

@@ -35,10 +35,11 @@ NOT_YET: dict[str, str] = {
     "budget.max_cost": "this version does not stop at a cost: use --max-messages",
     "receipts.archive": "this version does not archive receipts",
     "receipts.delete_after_archive": "this version deletes nothing from a mailbox",
+    "observe.log_format=json": "this version talks in plain lines",
     "observe.metrics_file": "this version writes no metrics",
     "observe.healthcheck_url": "this version calls no health check",
     "observe.notify": "this version notifies nobody",
-    "observe.report": "this version writes a report only by `bulk-pec report`",
+    "observe.report": "this version writes no HTML report",
 }
 """What to say of each setting that is refused: ``section.key`` refuses anything but the default,
 ``section.key=value`` only that value. `_ASKED` holds those that neither form can say."""

@@ -36,6 +36,14 @@ class BulkPecError(Exception):
         return f"{self.what} {self.hint}"
 
 
+def first_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first real cause in a task group's bundle: that is what a command ends with."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 class UsageError(BulkPecError):
     """The command was called wrongly, names an unknown run, or was not given the yes it needs."""
 

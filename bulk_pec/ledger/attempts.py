@@ -248,8 +248,8 @@ class Attempts:
     ) -> None:
         """A woken process's answer to an attempt that recovery had put in doubt (transition f).
 
-        If the attempt's absence had been accepted meanwhile and the answer is that it was sent, that
-        evidence still outranks a message that waits to be tried again.
+        If the attempt's absence had been accepted meanwhile and the answer is that it was sent, that is
+        evidence, and outranks whatever state the message is in by now.
         """
         verdict = closing.outcome.verdict
         if verdict is Verdict.IN_DOUBT:
@@ -270,13 +270,12 @@ class Attempts:
         self, connection: Connection, run_id: int, row: dict[str, Any], changes: counts.Changes
     ) -> None:
         after = MessageState(row["state"])
-        sources = [MessageState.IN_DOUBT]
-        if after is MessageState.SENT:
-            sources.append(MessageState.PENDING)
-        for before in sources:
+        evidence = after is MessageState.SENT
+        sources = set(MessageState) - {after} if evidence else {MessageState.IN_DOUBT}
+        for before in sorted(sources):
             if self._update_messages(connection, [row], before):
                 changes.move(before, after)
-                changes.deliver(None, Delivery.NONE if after is MessageState.SENT else None)
+                changes.deliver(None, Delivery.NONE if evidence else None)
         if after is MessageState.PENDING:
             reopen_blocks(self._db, connection, run_id, [row["message"]])
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import Connection, Row
+from sqlalchemy import Row
 
 from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.states import RunState
 from bulk_pec.ledger.database import Database
 
-_COLUMNS = (
-    "id, name, state, created_at, started_at, finished_at, list_name, list_digest, template_digest, columns, "
-    "first_id, last_id, input_rows"
+# `finished` follows from the counters, so that it holds at every commit (invariant 10).
+_SELECT = (
+    "SELECT r.id, r.name, CASE WHEN r.state <> 'cancelled' AND c.pending + c.sending + c.in_doubt = 0 "
+    "THEN 'finished' ELSE r.state END AS state, r.created_at, r.started_at, r.finished_at, r.list_name, "
+    "r.list_digest, r.template_digest, r.columns, r.first_id, r.last_id, r.input_rows "
+    "FROM runs r JOIN run_counts c ON c.run_id = r.id"
 )
 
 
@@ -52,12 +55,9 @@ class Runs:
     def find(self, name: str) -> Run | None:
         """The run of this name, or None; ``last`` is the one loaded last (unless one is named so)."""
         with self._db.transaction() as connection:
-            row = self._db.execute(
-                connection, f"SELECT {_COLUMNS} FROM runs WHERE name = :name", name=name
-            ).first()
+            row = self._db.execute(connection, f"{_SELECT} WHERE r.name = :name", name=name).first()
             if row is None and name == "last":
-                statement = f"SELECT {_COLUMNS} FROM runs ORDER BY id DESC LIMIT 1"
-                row = self._db.execute(connection, statement).first()
+                row = self._db.execute(connection, f"{_SELECT} ORDER BY r.id DESC LIMIT 1").first()
         return _run(row) if row is not None else None
 
     def get(self, name: str) -> Run:
@@ -93,21 +93,14 @@ class Runs:
                 now=now,
             )
 
-    def close_if_done(self, run: Run, now: int) -> bool:
-        """Mark the run finished if nothing of it is pending, sending or in doubt (invariant 10)."""
+    def close_if_done(self, run: Run, now: int) -> None:
+        """Record when the run was found finished, once it is."""
         with self._db.transaction() as connection:
-            return finish_if_done(self._db, connection, run.id, now)
-
-
-def finish_if_done(db: Database, connection: Connection, run_id: int, now: int) -> bool:
-    """Inside a transaction: finished if, and only if, not cancelled and nothing is left unsettled."""
-    row = db.execute(
-        connection,
-        "UPDATE runs SET state = 'finished', finished_at = COALESCE(finished_at, :now) "
-        "WHERE id = :run AND state IN ('loaded', 'sending', 'paused', 'finished') AND EXISTS ("
-        "SELECT 1 FROM run_counts WHERE run_id = :run AND pending = 0 AND sending = 0 AND in_doubt = 0) "
-        "RETURNING id",
-        run=run_id,
-        now=now,
-    ).first()
-    return row is not None
+            self._db.execute(
+                connection,
+                "UPDATE runs SET finished_at = COALESCE(finished_at, :now) WHERE id = :run "
+                "AND state <> 'cancelled' AND EXISTS (SELECT 1 FROM run_counts c "
+                "WHERE c.run_id = :run AND c.pending + c.sending + c.in_doubt = 0)",
+                run=run.id,
+                now=now,
+            )

@@ -17,13 +17,13 @@ class Ended:
     Attributes:
         stopped: Why sending stopped early, if it did.
         skipped: Whether rows were left because their content is no longer what was loaded.
-        waiting: Doubts that time alone may settle.
+        waiting: Whether time, or reading the inbox, may settle a doubt without anybody's help.
         others: Whether another process still works on the run.
     """
 
     stopped: Reason | None = None
     skipped: bool = False
-    waiting: int = 0
+    waiting: bool = False
     others: bool = False
 
 

@@ -8,7 +8,9 @@ import anyio
 
 from bulk_pec.clock import Clock
 from bulk_pec.composing.templates import Composer, Uncomposable
+from bulk_pec.domain.errors import first_cause
 from bulk_pec.domain.exits import Reason
+from bulk_pec.domain.letters import Letter
 from bulk_pec.domain.outcomes import MAY_TRY_AGAIN, Outcome, Stop, Verdict
 from bulk_pec.ledger.claims import PendingMessage
 from bulk_pec.ledger.ledger import Ledger
@@ -93,7 +95,7 @@ class Engine:
         try:
             await self._send_all(worker, self._lease(since), committer, source)
         except BaseExceptionGroup as group:
-            raise _first_of(group) from None
+            raise first_cause(group) from None
         await source.give_back()
         await self._thread.call(self._ledger.workers.end, worker, self._clock.now())
         self._sent.reason, self._sent.note = self._stops.reason, self._stops.note
@@ -137,7 +139,7 @@ class Engine:
 
     async def _send_one(self, message: PendingMessage, source: Source, poster: Poster) -> None:
         try:
-            letter = self._writer.letter(message)
+            letter = self._letter(message)
         except Uncomposable as problem:
             if len(self._sent.skipped) < _SKIPS_KEPT:
                 self._sent.skipped.append((message.row, str(problem)))
@@ -157,6 +159,16 @@ class Engine:
             source.again(again, posted.not_before)
         else:
             source.done()
+
+    def _letter(self, message: PendingMessage) -> Letter:
+        """The message's letter, if this start may send it at all.
+
+        Raises:
+            Uncomposable: It may not; the message stays pending.
+        """
+        if message.mailbox_id not in {None, self._box.id}:
+            raise Uncomposable("it is bound to the mailbox that first tried it, which is not configured now")
+        return self._writer.letter(message)
 
     def _may_start(self) -> bool:
         """Whether `max_messages` allows another attempt; the last one allowed stops the claims."""
@@ -191,11 +203,3 @@ class Engine:
         await self._stops.held()
         await anyio.sleep(self._options.drain_timeout)
         poster.cut_off()
-
-
-def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first real cause in a task group's bundle."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -26,8 +26,6 @@ from bulk_pec.sending.options import SendingMailbox
 from bulk_pec.sending.pace import Pace
 from bulk_pec.sending.stops import Stops
 
-_HELD_BACK = "held back"
-
 
 class Writer:
     """Composes a run's letters and holds them against what was loaded.
@@ -130,10 +128,9 @@ class Poster:
             attempt = await self._committer.open(self._intent(message, letter))
             if attempt is None:
                 return None
-            outcome = await self._send(letter, turn)
+            outcome, held_back = await self._send(letter, turn)
         finally:
             turn.over()
-        held_back = outcome.verdict is Verdict.NOT_SENT and outcome.detail.startswith(_HELD_BACK)
         not_before = self._not_before(outcome)
         now = self._clock.now()
         await self._committer.close(Closing(attempt, message.id, outcome, now, not_before))
@@ -149,38 +146,41 @@ class Poster:
             quota_share=self._box.quota_share,
         )
 
-    async def _send(self, letter: Letter, turn: _Turn) -> Outcome:
-        began = False
+    async def _send(self, letter: Letter, turn: _Turn) -> tuple[Outcome, bool]:
+        """The POST's outcome, and whether it was held back here."""
+        began = held_back = False
 
         async def before_first_byte() -> str | None:
-            nonlocal began
+            nonlocal began, held_back
             await self._pace.slot()
             why_not = self._why_not()
             turn.over()
-            began = why_not is None
+            held_back = why_not is not None
+            began = not held_back
             return why_not
 
         scope = anyio.CancelScope()
         self._in_flight.add(scope)
         try:
             with scope:
-                return await self._client.send(
+                outcome = await self._client.send(
                     self._box.mailbox, letter, before_first_byte=before_first_byte, timeout=self._timeout
                 )
+                return outcome, held_back
         finally:
             self._in_flight.discard(scope)
         if not began:
-            return Outcome(Verdict.NOT_SENT, f"{_HELD_BACK}: the process was asked to stop")
-        return Outcome(Verdict.IN_DOUBT, "cut off: asked to stop, and no answer in time")
+            return Outcome(Verdict.NOT_SENT, "held back: the process was asked to stop"), True
+        return Outcome(Verdict.IN_DOUBT, "cut off: asked to stop, and no answer in time"), False
 
     def _why_not(self) -> str | None:
         """Checked with the connection open and the slot taken: the last moment to hold the message back."""
         if not self._lease.lives:
-            return f"{_HELD_BACK}: this process's lease has ended"
+            return "held back: this process's lease has ended"
         if self._stops.held_back:
-            return f"{_HELD_BACK}: the process was asked to stop"
+            return "held back: the process was asked to stop"
         if self._pace.paused:
-            return f"{_HELD_BACK}: the mailbox pauses"
+            return "held back: the mailbox pauses"
         return None
 
     def _not_before(self, outcome: Outcome) -> int | None:
