@@ -76,3 +76,16 @@ class Mailbox:
     address: str
     username: Secret
     password: Secret
+
+
+_BETWEEN = ", "
+
+
+def recipients_of(text: str) -> tuple[str, ...]:
+    """The addresses of one message: a list's recipient holds several joined by a comma and a blank."""
+    return tuple(text.split(_BETWEEN))
+
+
+def joined(addresses: tuple[str, ...]) -> str:
+    """The addresses of one message as one text; `recipients_of` takes it apart again."""
+    return _BETWEEN.join(addresses)

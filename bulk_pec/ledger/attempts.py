@@ -103,6 +103,7 @@ class Attempts:
             "WHERE messages.id = wanted.id AND messages.state = 'pending' "
             "AND messages.attempts = wanted.number - 1 "
             "AND (messages.mailbox_id IS NULL OR messages.mailbox_id = wanted.mailbox) "
+            "AND (messages.expires_at IS NULL OR messages.expires_at > :now) "
             "AND EXISTS (SELECT 1 FROM blocks b WHERE b.id = wanted.block AND b.worker_id = :worker) "
             f"AND EXISTS (SELECT 1 FROM workers w WHERE w.id = :worker AND w.ended_at IS NULL {lease}) "
             "AND (wanted.number = 1 OR NOT EXISTS (SELECT 1 FROM attempts a "

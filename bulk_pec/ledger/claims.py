@@ -11,7 +11,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from bulk_pec.domain.letters import recipients_of
+from bulk_pec.domain.states import MessageState
+from bulk_pec.ledger import counts
 from bulk_pec.ledger.database import Database
+from bulk_pec.ledger.suppressions import suppressed
 from bulk_pec.ledger.workers import Worker
 
 
@@ -73,12 +77,14 @@ class Claims:
             ).first()
         return Block(row.id, row.first_id, row.last_id) if row is not None else None
 
-    def pending(self, block: Block) -> list[PendingMessage]:
+    def pending(self, worker: Worker, block: Block, now: int) -> list[PendingMessage]:
         """The block's messages that may be tried, in input order.
 
+        Those that have expired or whose address is suppressed by now are cancelled instead (transition i).
         One whose absence was accepted waits for a harvest of its mailbox that ended after that.
         """
         with self._db.transaction() as connection:
+            self._cancel(connection, worker.run_id, self._unwanted(connection, block, now), now)
             rows = self._db.execute(
                 connection,
                 'SELECT m.id, :block AS block, m."row", m.recipient, m.reference, m.fields, '
@@ -91,6 +97,51 @@ class Claims:
                 last=block.last_id,
             )
             return [PendingMessage(*row) for row in rows]
+
+    def _unwanted(self, connection: Connection, block: Block, now: int) -> dict[int, str]:
+        """The block's pending messages that must not be sent any more, each with why."""
+        if not self._anything_unwanted(connection, block, now):
+            return {}
+        rows = self._db.execute(
+            connection,
+            "SELECT id, recipient, expires_at FROM messages WHERE id BETWEEN :first AND :last "
+            "AND state = 'pending'",
+            first=block.first_id,
+            last=block.last_id,
+        ).all()
+        recipients = {row.id: recipients_of(row.recipient.lower()) for row in rows}
+        known = suppressed(self._db, connection, {one for each in recipients.values() for one in each})
+        unwanted = {row.id: "expired" for row in rows if row.expires_at is not None and row.expires_at <= now}
+        for message, addresses in recipients.items():
+            if any(address in known for address in addresses):
+                unwanted[message] = "address suppressed"
+        return unwanted
+
+    def _anything_unwanted(self, connection: Connection, block: Block, now: int) -> bool:
+        """Whether it is worth looking: most ledgers have neither suppressions nor expiries."""
+        found = self._db.execute(
+            connection,
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM suppressions) OR EXISTS (SELECT 1 FROM messages "
+            "WHERE id BETWEEN :first AND :last AND expires_at <= :now)",
+            first=block.first_id,
+            last=block.last_id,
+            now=now,
+        ).first()
+        return found is not None
+
+    def _cancel(self, connection: Connection, run_id: int, unwanted: dict[int, str], now: int) -> None:
+        if not unwanted:
+            return
+        batch = self._db.batch("unwanted", id="bigint", why="text")
+        cancelled = self._db.execute(
+            connection,
+            f"WITH {batch} UPDATE messages SET state = 'cancelled', reason = unwanted.why FROM unwanted "
+            "WHERE messages.id = unwanted.id AND messages.state = 'pending' RETURNING messages.id",
+            unwanted=self._db.rows([{"id": message, "why": why} for message, why in unwanted.items()]),
+        ).all()
+        changes = counts.Changes()
+        changes.move(MessageState.PENDING, MessageState.CANCELLED, len(cancelled))
+        counts.apply(self._db, connection, run_id, changes, now)
 
     def give_back(self, worker: Worker, blocks: Iterable[Block]) -> None:
         """Give blocks back; those in which nothing is pending are done."""

@@ -9,6 +9,7 @@ from typing import Self
 from sqlalchemy import inspect
 
 from bulk_pec.domain.errors import ConfigError
+from bulk_pec.ledger.answers import Answers
 from bulk_pec.ledger.attempts import Attempts
 from bulk_pec.ledger.claims import Claims
 from bulk_pec.ledger.database import Database, Mode
@@ -17,6 +18,7 @@ from bulk_pec.ledger.inbox import Inbox
 from bulk_pec.ledger.loading import Loading, NewRun
 from bulk_pec.ledger.runs import Runs
 from bulk_pec.ledger.schema import SCHEMA_VERSION
+from bulk_pec.ledger.suppressions import Suppressions
 from bulk_pec.ledger.views import Views
 from bulk_pec.ledger.workers import Workers
 
@@ -50,6 +52,8 @@ class Ledger:
         self.inbox = Inbox(self.database)
         self.doubts = Doubts(self.database)
         self.views = Views(self.database)
+        self.suppressions = Suppressions(self.database)
+        self.answers = Answers(self.database)
 
     def _prepare(self, scripts: Path, *, upgrade: bool) -> None:
         found = self._schema_version()

@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The alembic revision this code works with; a test holds it equal to the one head of `migrations/`."""
 
 metadata = MetaData(
@@ -110,6 +110,8 @@ messages = Table(
     Column("delivered_at", _BIG),
     Column("undelivered_at", _BIG),
     Column("late_at", _BIG),
+    Column("expires_at", _BIG, comment="never sent after it"),
+    Column("looked_up", Boolean, comment="true: the address is the company service's, not the list's"),
     UniqueConstraint("run_id", "key"),
     postgresql_with={"fillfactor": "75"},
 )
@@ -125,6 +127,33 @@ set_aside = Table(
     Column("reason", Text, nullable=False),
     Column("fields", Text, nullable=False),
     comment="input rows that never became messages",
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("address", Text, primary_key=True, comment="lower-case"),
+    Column("reason", Text, nullable=False),
+    Column("added_at", _BIG, nullable=False),
+    comment="addresses never to be written to; checked at load and again at claim",
+)
+
+lookups = Table(
+    "lookups",
+    metadata,
+    Column("tax_code", Text, primary_key=True, comment="upper-case"),
+    Column("address", Text, comment="what the company service answered; NULL: it knows none"),
+    Column("asked_at", _BIG, nullable=False),
+    comment="the company service's answers, which cost money",
+)
+
+domains = Table(
+    "domains",
+    metadata,
+    Column("domain", Text, primary_key=True, comment="lower-case"),
+    Column("certified", Boolean, nullable=False, comment="whether it uses certified mail"),
+    Column("asked_at", _BIG, nullable=False),
+    comment="the registry's answers, which cost money",
 )
 
 blocks = Table(

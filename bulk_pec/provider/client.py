@@ -7,10 +7,8 @@ bearer token.
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Callable
-from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -19,6 +17,7 @@ from bulk_pec.domain.inbox import InboxItem, InboxPage, Quota
 from bulk_pec.domain.letters import Letter, Mailbox, Secret
 from bulk_pec.domain.outcomes import Outcome, Verdict
 from bulk_pec.provider import parsing, payload
+from bulk_pec.provider.address import checked_base_url, segment
 from bulk_pec.provider.outcomes import Asked, of_answer, without_answer
 from bulk_pec.provider.reading import Patience, Reader
 from bulk_pec.provider.transport import BeforeFirstByte, Post, Withheld
@@ -124,7 +123,7 @@ class PecClient:
         Raises:
             BulkPecError: See `Reader.read`.
         """
-        url = f"{self._base_url}/send/{_segment(message_id)}"
+        url = f"{self._base_url}/send/{segment(message_id)}"
         return (await self._reader.read(mailbox, url, parsing.page_of, empty=_NO_MAIL)).items
 
     async def inbox_item(self, mailbox: Mailbox, item_id: str) -> parsing.MailText | None:
@@ -133,7 +132,7 @@ class PecClient:
         Raises:
             BulkPecError: See `Reader.read`.
         """
-        url = f"{self._base_url}/inbox/{_segment(item_id)}"
+        url = f"{self._base_url}/inbox/{segment(item_id)}"
         nothing: tuple[parsing.MailText, ...] = ()
         found = await self._reader.read(mailbox, url, parsing.text_of, empty=nothing)
         return found[0] if found else None
@@ -147,7 +146,7 @@ class PecClient:
         Raises:
             BulkPecError: See `Reader.read`.
         """
-        url = f"{self._base_url}/inbox/{_segment(item_id)}"
+        url = f"{self._base_url}/inbox/{segment(item_id)}"
         return await self._reader.delete(mailbox, url)
 
     async def quota(self, mailbox: Mailbox, folder: str = "INBOX") -> Quota:
@@ -156,53 +155,16 @@ class PecClient:
         Raises:
             BulkPecError: See `Reader.read`. A 404 too means a wrong address here.
         """
-        url = f"{self._base_url}/quota/{_segment(folder)}"
+        url = f"{self._base_url}/quota/{segment(folder)}"
         return await self._reader.read(mailbox, url, parsing.quota_of)
 
 
 _NO_MAIL = InboxPage((), None, None, None)
 
 
-def checked_base_url(base_url: str) -> str:
-    """`base_url` without its trailing slash.
-
-    Raises:
-        ConfigError: Not http(s), without a host, with credentials, query or fragment, or plain HTTP to
-            another machine.
-    """
-    try:
-        parts = urlsplit(base_url.strip())
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        parts, host = urlsplit(""), None
-    hint = 'Set base_url in [api], for example "https://ws.pecmassiva.com".'
-    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment:
-        raise ConfigError("The provider's base URL is not an http(s) address of a host.", hint=hint)
-    if parts.username is not None or parts.password is not None:
-        raise ConfigError("The provider's base URL holds a user name or a password.", hint=hint)
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise ConfigError(
-            f"The provider's base URL is plain HTTP to {host}, and every request carries credentials.",
-            hint="Use https; plain http is allowed to this machine only (localhost, 127.0.0.1, ::1).",
-        )
-    return base_url.strip().rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _is_header_word(text: str) -> bool:
     """Whether a text can stand in a header after a blank: visible ASCII only."""
     return bool(text) and all("!" <= char <= "~" for char in text)
-
-
-def _segment(text: str) -> str:
-    """A text as one segment of a path, whatever it holds."""
-    return quote(text, safe="").replace(".", "%2E") if set(text) == {"."} else quote(text, safe="")
 
 
 def _withheld(why: str, post: Post, veil: Veil) -> Outcome:

@@ -96,7 +96,7 @@ class Reader:
 
     async def read(
         self,
-        mailbox: Mailbox,
+        mailbox: Mailbox | None,
         url: str,
         parse: Callable[[object], T | None],
         *,
@@ -106,7 +106,7 @@ class Reader:
         """GET `url` and parse the answer.
 
         Args:
-            mailbox: Whose credentials go along.
+            mailbox: Whose credentials go along; None: the token alone.
             url: Without query.
             parse: From the decoded JSON; None if it is not what was asked for.
             empty: What "there is nothing" (404, 204) comes to; None if it makes no sense here.
@@ -157,14 +157,16 @@ class Reader:
             error = unreadable(call.what, call.veil(_said(reply.body)))
         raise error
 
-    def _call(self, method: str, mailbox: Mailbox, url: str, params: Mapping[str, str] | None) -> _Call:
+    def _call(
+        self, method: str, mailbox: Mailbox | None, url: str, params: Mapping[str, str] | None
+    ) -> _Call:
+        bearer = f"Bearer {self._token.reveal()}".encode()
+        headers = {b"Authorization": bearer, b"Accept": b"application/json"}
+        if mailbox is None:
+            return _Call(method, url, headers, params, Veil(self._token))
         veil = Veil.over(self._token, mailbox)
-        headers = {
-            b"Authorization": f"Bearer {self._token.reveal()}".encode(),
-            b"x-username": _header(mailbox.username, mailbox, "username"),
-            b"x-password": _header(mailbox.password, mailbox, "password"),
-            b"Accept": b"application/json",
-        }
+        headers[b"x-username"] = _header(mailbox.username, mailbox, "username")
+        headers[b"x-password"] = _header(mailbox.password, mailbox, "password")
         return _Call(method, url, headers, params, veil)
 
     async def _ask(self, call: _Call) -> _Reply:

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from bulk_pec.sandbox.clock import SandboxClock
 from bulk_pec.sandbox.control import ControlDesk
+from bulk_pec.sandbox.enquiries import EnquiriesDesk
 from bulk_pec.sandbox.office import Office
 from bulk_pec.sandbox.options import SandboxOptions
 from bulk_pec.sandbox.reading import ReadingDesk
@@ -89,7 +90,7 @@ def _application(office: Office) -> web.Application:
     application = web.Application(
         middlewares=[_json_errors], client_max_size=office.options.max_message_bytes
     )
-    for desk in (SendingDesk(office), ReadingDesk(office), ControlDesk(office)):
+    for desk in (SendingDesk(office), ReadingDesk(office), EnquiriesDesk(office), ControlDesk(office)):
         application.add_routes(desk.routes())
     return application
 

@@ -84,8 +84,9 @@ class Source:
                 return
             self._after = block.first_id
             self._held.append(block)
-            for message in await self._thread.call(self._claims.pending, block):
-                if (message.not_before or 0) > self._clock.now():
+            now = self._clock.now()
+            for message in await self._thread.call(self._claims.pending, self._worker, block, now):
+                if (message.not_before or 0) > now:
                     self._put_later(message, message.not_before or 0)
                 else:
                     self._ready.append(message)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bulk_pec.domain.errors import ConfigError
 from bulk_pec.domain.letters import Attachment, Letter, Mailbox, Secret
 from bulk_pec.provider import payload
-from bulk_pec.provider.client import checked_base_url
+from bulk_pec.provider.address import checked_base_url
 from bulk_pec.provider.veil import LONGEST, Veil
 
 MAILBOX = Mailbox("ufficio@example.com", Secret("user"), Secret('pa"ss\\wörd'))
