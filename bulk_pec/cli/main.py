@@ -20,6 +20,7 @@ from bulk_pec.cli import (
     sandbox,
     send,
     status,
+    suppress,
 )
 from bulk_pec.cli.session import answers, as_json
 from bulk_pec.domain.exits import Exit, Reason
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (init, run, load, send, reconcile, status, export, ledger, sandbox, demo):
+for _command in (init, run, load, send, reconcile, status, export, suppress, ledger, sandbox, demo):
     _command.register(app)
 
 

@@ -1,0 +1,101 @@
+"""``suppress``: addresses never to be written to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bulk_pec.cli.command import command
+from bulk_pec.cli.session import Result, Session
+from bulk_pec.domain.errors import UsageError
+from bulk_pec.domain.exits import Exit, Reason
+
+Addresses = Annotated[list[str], typer.Argument(help="Certified addresses.", metavar="ADDRESS…")]
+Why = Annotated[str, typer.Option("--reason", help="Why; kept with the day it was added.")]
+_SHOWN = 10
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands."""
+    group = typer.Typer(help="Addresses never to be written to.", no_args_is_help=True, rich_markup_mode=None)
+    app.add_typer(group, name="suppress")
+
+    @command(group, "add")
+    def add(session: Session, addresses: Addresses, reason: Why = "") -> Result:
+        """Never write to these addresses again; what is pending for them is cancelled when its turn comes."""
+        _check(addresses)
+        with session.ledger("write") as ledger:
+            added = ledger.suppressions.add(addresses, reason, _now())
+        document = {"schema": 1, "added": added, "known": len(set(addresses)) - added}
+        return Result(document, f"{added} added, {document['known']} were there already.")
+
+    @command(group, "remove")
+    def remove(session: Session, addresses: Addresses) -> Result:
+        """Allow these addresses again; nothing cancelled comes back by that."""
+        with session.ledger("write") as ledger:
+            removed = ledger.suppressions.remove(addresses)
+        missing = sorted({address.strip().lower() for address in addresses} - set(removed))
+        text = f"{len(removed)} removed."
+        if missing:
+            text += f" {len(missing)} were not on the list; `bulk-pec suppress list` shows what is."
+        return Result({"schema": 1, "removed": len(removed), "unknown": len(missing)}, text)
+
+    @command(group, "list")
+    def list_(session: Session) -> Result:
+        """Show every suppressed address, its reason and its day."""
+        from bulk_pec.reporting.status import iso
+
+        with session.ledger("read") as ledger:
+            known = list(ledger.suppressions.all())
+        rows = [
+            {"address": one.address, "reason": one.reason, "added_at": iso(one.added_at)} for one in known
+        ]
+        lines = [f"{row['address']}\t{row['added_at'][:10]}\t{row['reason']}" for row in rows]
+        return Result({"schema": 1, "suppressions": rows}, "\n".join(lines) or "No address is suppressed.")
+
+    @command(group, "import")
+    def import_(
+        session: Session,
+        file: Annotated[Path, typer.Argument(help="CSV or Parquet with a column of addresses.")],
+        column: Annotated[
+            str | None, typer.Option("--column", help="The addresses' column; found unless given.")
+        ] = None,
+        reason: Why = "imported",
+    ) -> Result:
+        """Suppress every address of a list; rows without a valid address are named and left out."""
+        from bulk_pec.recipients import ListOptions, open_list
+
+        problems: list[str] = []
+        rows = added = refused = 0
+        with session.ledger("write") as ledger, open_list(file, ListOptions(address_column=column)) as known:
+            for batch in known.batches():
+                rows += len(batch.rows)
+                refused += len(batch.set_aside)
+                added += ledger.suppressions.add((row[2] for row in batch.rows), reason, _now())
+                problems += [f"row {row.row}: {row.problems[0].what}" for row in batch.set_aside][:_SHOWN]
+        for problem in problems[:_SHOWN]:
+            session.say(f"Left out, {problem}")
+        document = {"schema": 1, "rows": rows + refused, "added": added, "invalid": refused}
+        ended = Exit.of(Reason.ATTENTION if refused else Reason.COMPLETE)
+        return Result(document, f"{added} added of {rows + refused} rows; {refused} are no address.", ended)
+
+
+def _now() -> int:
+    from bulk_pec.clock import SystemClock
+
+    return SystemClock().now()
+
+
+def _check(addresses: list[str]) -> None:
+    """Refuse what is no address before anything is written.
+
+    Raises:
+        UsageError: One of them is none.
+    """
+    from bulk_pec.recipients.addresses import fault
+
+    for address in addresses:
+        if (what := fault(address.strip())) is not None:
+            raise UsageError(f"{address!r}: {what.rstrip('.')}.", hint="Nothing was added. Write certified addresses.")
