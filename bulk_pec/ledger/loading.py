@@ -16,16 +16,32 @@ from sqlalchemy import Connection
 
 from bulk_pec.domain import references
 from bulk_pec.domain.errors import ListRefused
+from bulk_pec.domain.letters import recipients_of
 from bulk_pec.domain.states import SetAside
+from bulk_pec.ledger import repeats
 from bulk_pec.ledger.database import Database
+from bulk_pec.ledger.repeats import Repeats
+from bulk_pec.ledger.suppressions import suppressed
 
 BLOCK = 500
 """Messages in a block, the unit a worker claims."""
 
-NewRow = tuple[int, str, str, str, bytes]
-"""Row number, key, recipient, fields (JSON array), content digest."""
+NewRow = tuple[int, str, str, str, bytes, int | None, bool | None]
+"""Row number, key, recipient, fields (JSON array), content digest, when it expires, whether looked up."""
 
-_COLUMNS = ("id", "run_id", "row", "key", "recipient", "reference", "fields", "content_digest")
+_COLUMNS = (
+    "id",
+    "run_id",
+    "row",
+    "key",
+    "recipient",
+    "reference",
+    "fields",
+    "content_digest",
+    "expires_at",
+    "looked_up",
+)
+_TYPES = ("int8", "int8", "int4", "text", "text", "text", "text", "bytea", "int8", "bool")
 _NAMES = ", ".join(_COLUMNS)
 
 
@@ -39,6 +55,7 @@ class NewRun:
     template_digest: str
     columns: tuple[str, ...]
     mailboxes: tuple[str, ...]
+    keep_duplicates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +133,9 @@ class Loading:
             columns=orjson.dumps(self._new.columns).decode(),
         ).scalar_one()
         self._remember_mailboxes()
+        any_suppressed = "SELECT EXISTS (SELECT 1 FROM suppressions)"
+        self._any_suppressed = bool(db.execute(connection, any_suppressed).scalar_one())
+        self._copies: dict[str, int] = {}
 
     def _remember_mailboxes(self) -> None:
         for address in self._new.mailboxes:
@@ -133,15 +153,57 @@ class Loading:
             )
 
     def add(self, rows: Sequence[NewRow]) -> list[RefusedRow]:
-        """Add checked rows; returns those that repeat an earlier key, set aside as duplicates."""
+        """Add checked rows; returns those set aside: suppressed addresses, and keys that come again.
+
+        With `keep_duplicates` a key that comes again gets ``#2``, ``#3`` … appended instead.
+        """
+        wanted, refused = self._without_suppressed(rows)
+        self.set_aside(refused)
+        again = self._insert(wanted)
+        if self._new.keep_duplicates:
+            self._keep([row for row in wanted if row[0] in {one.row for one in again}])
+            return refused
+        self.set_aside(again)
+        return refused + again
+
+    def _without_suppressed(self, rows: Sequence[NewRow]) -> tuple[Sequence[NewRow], list[RefusedRow]]:
+        """The rows that may be written to, and the others as what they are."""
+        if not self._any_suppressed or not rows:
+            return rows, []
+        addresses = {one for row in rows for one in recipients_of(row[2].lower())}
+        known = suppressed(self._db, self._connection, addresses)
+        if not known:
+            return rows, []
+        refused = {
+            row[0]: RefusedRow(
+                row[0], row[1], row[2], f"suppressed: {known[one]}", row[3], SetAside.SUPPRESSED
+            )
+            for row in rows
+            for one in recipients_of(row[2].lower())
+            if one in known
+        }
+        return [row for row in rows if row[0] not in refused], list(refused.values())
+
+    def _keep(self, rows: Sequence[NewRow]) -> None:
+        """Add rows whose keys are taken under the next free ones."""
+        for row in rows:
+            key = row[1]
+            while True:
+                self._copies[key] = self._copies.get(key, 1) + 1
+                renamed = (row[0], f"{key}#{self._copies[key]}", *row[2:])
+                if not self._insert([renamed]):
+                    break
+
+    def _insert(self, rows: Sequence[NewRow]) -> list[RefusedRow]:
+        """Insert rows; those whose key is taken come back."""
         if not rows:
             return []
         first = self._next_id
         self._next_id += len(rows)
         drawn = references.draw(len(rows))
         ready = [
-            (number, self._run_id, row, key, recipient, reference, fields, digest)
-            for number, reference, (row, key, recipient, fields, digest) in zip(
+            (number, self._run_id, row, key, recipient, reference, fields, digest, expires_at, looked_up)
+            for number, reference, (row, key, recipient, fields, digest, expires_at, looked_up) in zip(
                 range(first, self._next_id), drawn, rows, strict=True
             )
         ]
@@ -150,9 +212,7 @@ class Loading:
         self.counts.rows += taken
         if taken == len(rows):
             return []
-        duplicates = self._duplicates(first, rows)
-        self.set_aside(duplicates)
-        return duplicates
+        return self._duplicates(first, rows)
 
     def _duplicates(self, first: int, rows: Sequence[NewRow]) -> list[RefusedRow]:
         present = self._db.execute(
@@ -164,7 +224,7 @@ class Loading:
         kept = {row for (row,) in present}
         return [
             RefusedRow(row, key, recipient, self._twin_of(key), fields, SetAside.DUPLICATE)
-            for row, key, recipient, fields, _ in rows
+            for row, key, recipient, fields, *_ in rows
             if row not in kept
         ]
 
@@ -194,6 +254,17 @@ class Loading:
             )
             self.counts.rows += 1
             setattr(self.counts, refused.state.value, getattr(self.counts, refused.state.value) + 1)
+
+    def repeats(self) -> Repeats:
+        """What of the run so far an earlier run has said already; see `bulk_pec.ledger.repeats`."""
+        return repeats.find(self._db, self._connection, self._run_id, self._new.template_digest)
+
+    def set_repeats_aside(self) -> int:
+        """Make duplicates of the repeats; returns how many."""
+        count = repeats.set_aside(self._db, self._connection, self._run_id, self._new.template_digest)
+        self.counts.messages -= count
+        self.counts.duplicate += count
+        return count
 
     def _finish(self) -> None:
         db, connection, counts = self._db, self._connection, self.counts
@@ -245,7 +316,7 @@ def _insert(connection: Connection, ready: Sequence[tuple[Any, ...]]) -> int:
     cursor = connection.connection.cursor()
     try:
         cursor.executemany(
-            f"INSERT INTO messages ({_NAMES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+            f"INSERT INTO messages ({_NAMES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (run_id, key) DO NOTHING",
             ready,
         )
@@ -283,7 +354,7 @@ def _copy_into(connection: Connection, table: str, ready: Sequence[tuple[Any, ..
     cursor = connection.connection.cursor()
     try:
         with cursor.copy(f"COPY {table} ({_NAMES}) FROM STDIN (FORMAT BINARY)") as copy:
-            copy.set_types(["int8", "int8", "int4", "text", "text", "text", "text", "bytea"])
+            copy.set_types(_TYPES)
             for values in ready:
                 copy.write_row(values)
     finally:

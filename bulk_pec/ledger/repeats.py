@@ -1,0 +1,74 @@
+"""Repeats: messages of a new run that an earlier run has said already, word for word.
+
+Same key, recipient and content digest, which leaves the reference out and covers the templates: so only
+earlier runs of the same templates are looked at. What never left (rejected, cancelled) and what the
+operator gave up is no repeat.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from bulk_pec.ledger.database import Database
+
+_SAMPLE = 10
+
+# CROSS JOIN fixes SQLite's order: the new run's rows, the few runs of its templates, then one look-up each.
+_FROM = (
+    "FROM messages m CROSS JOIN runs r CROSS JOIN messages p WHERE m.run_id = :run AND r.id <> :run "
+    "AND r.template_digest = :template AND p.run_id = r.id AND p.key = m.key "
+    "AND p.content_digest = m.content_digest AND p.recipient = m.recipient "
+    "AND p.state NOT IN ('rejected', 'cancelled', 'abandoned')"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """What was found.
+
+    Attributes:
+        count: Messages of the new run that are repeats.
+        first: The first of them: row, the earlier run's name, its row there.
+    """
+
+    count: int
+    first: tuple[tuple[int, str, int], ...] = ()
+
+
+def find(db: Database, connection: Connection, run_id: int, template: str) -> Repeats:
+    """Inside a transaction: the repeats of a run. `template` is its templates' digest."""
+    values = {"run": run_id, "template": template}
+    earlier = "SELECT 1 FROM runs WHERE id <> :run AND template_digest = :template LIMIT 1"
+    if db.execute(connection, earlier, **values).first() is None:
+        return Repeats(0)
+    count = db.execute(connection, f"SELECT COUNT(DISTINCT m.id) {_FROM}", **values).scalar_one()
+    if not count:
+        return Repeats(0)
+    rows = db.execute(
+        connection,
+        f'SELECT m."row" AS place, r.name AS run, p."row" AS earlier {_FROM} ORDER BY m.id LIMIT {_SAMPLE}',
+        **values,
+    )
+    return Repeats(count, tuple((row.place, row.run, row.earlier) for row in rows))
+
+
+def set_aside(db: Database, connection: Connection, run_id: int, template: str) -> int:
+    """Inside a transaction: the repeats of a run become duplicates instead. Returns how many."""
+    values = {"run": run_id, "template": template}
+    moved = db.execute(
+        connection,
+        'INSERT INTO set_aside (run_id, "row", state, key, recipient, reason, fields) '
+        "SELECT m.run_id, m.\"row\", 'duplicate', m.key, m.recipient, "
+        "'said already in run ' || MIN(r.name), m.fields "
+        f'{_FROM} GROUP BY m.id, m.run_id, m."row", m.key, m.recipient, m.fields',
+        **values,
+    )
+    db.execute(
+        connection,
+        "DELETE FROM messages WHERE run_id = :run AND EXISTS ("
+        'SELECT 1 FROM set_aside s WHERE s.run_id = :run AND s."row" = messages."row")',
+        run=run_id,
+    )
+    return int(moved.rowcount)
