@@ -223,6 +223,7 @@ class Job:
         run = self._ledger.runs.get(self._run.name)
         figures = self._ledger.views.figures(run)
         document = status.document(run, figures, wiring.terms(self._config), self._clock.now())
+        document["skipped"] = [{"row": row, "why": why} for row, why in self.done.sent.skipped]
         ended = Ended(
             stopped=self.done.sent.reason,
             skipped=bool(self.done.sent.skipped),

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
 
 from bulk_pec.cli import wiring
+from bulk_pec.cli.enquiring import Enriched, enriched
 from bulk_pec.cli.session import Session
-from bulk_pec.composing import Composer
+from bulk_pec.composing import Composer, Proofreader
+from bulk_pec.composing import Problem as LetterProblem
 from bulk_pec.config import Config
 from bulk_pec.domain.errors import ListRefused, UsageError
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.loading import Loading, NewRow, NewRun, RefusedRow
 from bulk_pec.ledger.runs import Run
-from bulk_pec.recipients import Batch, RecipientList, SetAsideRow
+from bulk_pec.recipients import Batch, Problem, SetAsideRow
 
 _BATCH = 20_000
 _SHOWN = 10
@@ -28,6 +31,7 @@ class LoadReport:
 
     guesses: tuple[str, ...] = ()
     problems: list[str] = field(default_factory=list)
+    warned: int = 0
 
     def problem(self, row: int, words: str) -> None:
         """Keep the first few; the export lists all."""
@@ -53,37 +57,73 @@ def load(session: Session, ledger: Ledger, path: Path, name: str) -> tuple[Run, 
             template_digest=letters.digest,
             columns=rows.columns,
             mailboxes=tuple(mailbox.address.lower() for mailbox in config.settings.mailboxes),
+            keep_duplicates=config.settings.recipients.on_duplicate == "keep",
         )
+        known = enriched(session, ledger, rows, ask=True)
         with ledger.load(new, wiring.clock().now()) as loading:
-            _fill(loading, rows, letters, report)
+            _fill(loading, known, letters, report)
+            _repeats(session, loading, path)
             _judge(config, loading, path)
     return ledger.runs.get(name), report
 
 
-def _fill(loading: Loading, rows: RecipientList, letters: Composer, report: LoadReport) -> None:
-    places = letters.places_of(rows.columns)
-    for batch in rows.batches(_BATCH):
-        for duplicate in loading.add(_digested(batch, letters, places)):
+def _fill(loading: Loading, known: Enriched, letters: Composer, report: LoadReport) -> None:
+    proofs = Proofreader(letters, known.rows.columns)
+    for batch in known.batches(_BATCH):
+        report.warned += batch.warned
+        good, refused = _proofread(batch, proofs, known.looked_up)
+        refused += [_refused(row) for row in batch.set_aside]
+        for duplicate in loading.add(good):
             report.problem(duplicate.row, duplicate.reason)
-        refused = [_refused(row) for row in batch.set_aside]
         loading.set_aside(refused)
-        for row in refused:
+        for row in sorted(refused, key=lambda row: row.row):
             report.problem(row.row, row.reason)
 
 
-def _digested(batch: Batch, letters: Composer, places: list[int]) -> list[NewRow]:
-    digest, parse = letters.content_digest, orjson.loads
-    return [
-        (row, key, recipient, fields, digest(recipient, parse(fields), places))
-        for row, key, recipient, fields in batch.rows
-    ]
+def _proofread(
+    batch: Batch, proofs: Proofreader, looked_up: Container[int]
+) -> tuple[list[NewRow], list[RefusedRow]]:
+    """The batch's rows with their content digests, and those of which no letter can be made."""
+    read, parse = proofs.read, orjson.loads
+    good: list[NewRow] = []
+    refused: list[RefusedRow] = []
+    for (row, key, recipient, fields), expires_at in zip(batch.rows, batch.expires, strict=True):
+        found = read(recipient, parse(fields))
+        if isinstance(found, bytes):
+            good.append((row, key, recipient, fields, found, expires_at, row in looked_up or None))
+        else:
+            refused.append(RefusedRow(row, key, recipient, _words(found), fields))
+    return good, refused
 
 
 def _refused(row: SetAsideRow) -> RefusedRow:
-    words = "; ".join(
-        f"{problem.column or 'row'}: {problem.what} ({problem.todo})" for problem in row.problems
+    return RefusedRow(row.row, row.key, row.recipient_text, _words(row.problems), row.values_json)
+
+
+def _words(problems: Sequence[Problem | LetterProblem]) -> str:
+    return "; ".join(f"{problem.column or 'row'}: {problem.what} ({problem.todo})" for problem in problems)
+
+
+def _repeats(session: Session, loading: Loading, path: Path) -> None:
+    """What an earlier run has said already is refused, set aside or only told, as `on_repeat` has it."""
+    wanted = session.config().settings.recipients.on_repeat
+    found = loading.repeats()
+    if not found.count:
+        return
+    row, run, earlier = found.first[0]
+    said = (
+        f"{found.count:,} messages were sent before, to the same recipients in the same words; the first is "
+        f"row {row}, as row {earlier} of run {run!r}"
     )
-    return RefusedRow(row.row, row.key, row.recipient_text, words, row.values_json)
+    if wanted == "fail":
+        raise ListRefused(
+            f"The list {path} is refused: {said}.",
+            hint="Nothing was loaded. Is it the same list again? If not, set [recipients] on_repeat to skip "
+            "(leave these out) or warn (send them again).",
+        )
+    if wanted == "skip":
+        loading.set_repeats_aside()
+    session.say(f"{said[0].upper()}{said[1:]}: {'left out' if wanted == 'skip' else 'sent again'}.")
 
 
 def _judge(config: Config, loading: Loading, path: Path) -> None:
@@ -120,7 +160,7 @@ def check_same(session: Session, run: Run, path: Path | None) -> Composer:
         )
     if letters.digest != run.template_digest:
         raise ListRefused(
-            f"The subject or body template is not the one the run {run.name!r} was loaded with.",
+            f"A template (subject, body or attachments) is not the one the run {run.name!r} was loaded with.",
             hint="Restore the template to go on with the run; nothing was sent.",
         )
     return letters

@@ -15,12 +15,15 @@ from bulk_pec.cli import (
     init,
     ledger,
     load,
+    plan,
+    preview,
     reconcile,
     run,
     sandbox,
     send,
     status,
     suppress,
+    test_send,
 )
 from bulk_pec.cli.session import answers, as_json
 from bulk_pec.domain.exits import Exit, Reason
@@ -34,7 +37,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (init, run, load, send, reconcile, status, export, suppress, ledger, sandbox, demo):
+_FIRST = (init, plan, preview, test_send, run, load, send, reconcile, status, export, suppress)
+for _command in (*_FIRST, ledger, sandbox, demo):
     _command.register(app)
 
 

@@ -98,4 +98,6 @@ def _check(addresses: list[str]) -> None:
 
     for address in addresses:
         if (what := fault(address.strip())) is not None:
-            raise UsageError(f"{address!r}: {what.rstrip('.')}.", hint="Nothing was added. Write certified addresses.")
+            raise UsageError(
+                f"{address!r}: {what.rstrip('.')}.", hint="Nothing was added. Write certified addresses."
+            )

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import stamina
+from aiolimiter import AsyncLimiter
 
 from bulk_pec.clock import Clock, SystemClock
-from bulk_pec.composing import Composer, Templates
+from bulk_pec.composing import Composer, Files, Folder, Templates
 from bulk_pec.config import Config
+from bulk_pec.domain.calendar import Calendar
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.planning import MailboxLimits, Speed
+from bulk_pec.planning.holidays import italian_holidays
 from bulk_pec.provider.client import PecClient
+from bulk_pec.provider.lookups import LookUps
 from bulk_pec.provider.transport import open_http
 from bulk_pec.receipts.listing import PacedListing
 from bulk_pec.receipts.settle import Policy, SettleOptions
@@ -37,15 +42,17 @@ def clock() -> Clock:
 
 
 def composer(config: Config) -> Composer:
-    """The templates of the configuration, compiled."""
+    """The templates of the configuration, compiled, and the folder that attachments come from."""
     message = config.message()
     templates = Templates.read(
         subject=message.subject,
         body=message.body,
         body_file=config.resolve(message.body_file) if message.body_file else None,
         reference=message.reference,
+        attachments=message.attachments,
     )
-    return Composer(templates)
+    folder = Folder(config.resolve(message.attachments_dir)) if message.attachments else None
+    return Composer(templates, Files(folder) if folder is not None else None)
 
 
 def recipient_list(config: Config, path: Path, letters: Composer) -> RecipientList:
@@ -59,6 +66,11 @@ def recipient_list(config: Config, path: Path, letters: Composer) -> RecipientLi
         own_addresses=frozenset(mailbox.address for mailbox in config.settings.mailboxes),
         required_columns=letters.required_columns,
         subject_columns=letters.subject_columns,
+        optional_columns=letters.optional_columns,
+        tax_code_column=recipients.tax_code_column,
+        expires_at_column=recipients.expires_at_column,
+        timezone=config.settings.sending.timezone,
+        allow_multiple=recipients.allow_multiple,
     )
     return open_list(path, options)
 
@@ -101,6 +113,44 @@ async def provider(config: Config) -> AsyncIterator[Provider]:
     async with open_http(timeout=api.timeout, connections=connections) as http:
         client = PecClient(http, base_url=api.base_url, token=config.token())
         yield Provider(client, PacedListing(client, config.settings.receipts.max_per_second))
+
+
+def calendar(config: Config) -> Calendar:
+    """When the configuration allows sending."""
+    sending = config.settings.sending
+    holidays = italian_holidays() if sending.skip_holidays else None
+    return Calendar(sending.timezone, sending.window, sending.days, holidays)
+
+
+def speed(config: Config) -> Speed:
+    """How fast POSTs may follow each other, over all mailboxes."""
+    return Speed(config.settings.api.max_per_second, config.settings.sending.concurrency)
+
+
+def mailbox_limits(config: Config) -> list[MailboxLimits]:
+    """What each mailbox may send; their inboxes' space is not known here."""
+    return [
+        MailboxLimits(
+            mailbox.address,
+            rate=mailbox.max_per_second,
+            per_day=mailbox.max_per_day,
+            per_month=mailbox.max_per_month,
+            per_year=mailbox.max_per_year,
+        )
+        for mailbox in config.settings.mailboxes
+    ] or [MailboxLimits("")]
+
+
+@asynccontextmanager
+async def lookups(config: Config) -> AsyncIterator[tuple[LookUps, AsyncLimiter]]:
+    """The services that are asked for addresses and domains, and the pace at which they may be."""
+    stamina.instrumentation.set_on_retry_hooks([])
+    api = config.settings.api
+    async with open_http(timeout=api.timeout, connections=1) as http:
+        asked = LookUps(
+            http, company_url=api.company_url, registry_url=api.registry_url, token=config.token()
+        )
+        yield asked, AsyncLimiter(1, 1 / config.settings.receipts.max_per_second)
 
 
 def by_id(ledger: Ledger, mailboxes: list[Mailbox]) -> dict[int, Mailbox]:

@@ -1,22 +1,13 @@
-"""Templates, and the letters they make.
-
-Jinja2's immutable sandbox renders them: a template cannot reach Python, a missing value is an error,
-and in HTML every value from the list is escaped. Values are data: they are never parsed as templates.
-"""
+"""The texts that decide what every letter of a run says."""
 
 from __future__ import annotations
 
 import hashlib
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from bulk_pec.domain.errors import ListRefused
-from bulk_pec.domain.letters import Letter
 
 _PLAIN_ENDINGS = (".txt", ".txt.j2", ".txt.jinja", ".txt.jinja2")
 
@@ -31,6 +22,7 @@ class Templates:
         body_is_html: Whether values are HTML-escaped in the body.
         body_name: Where the body's text came from, for error messages.
         reference: What is appended to the subject; ``{ref}`` stands for the reference.
+        attachments: Paths inside the folder of attachments.
     """
 
     subject: str
@@ -38,115 +30,46 @@ class Templates:
     body_is_html: bool
     body_name: str
     reference: str
+    attachments: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, *, subject: str, body: str | None, body_file: Path | None, reference: str) -> Templates:
+    def read(
+        cls,
+        *,
+        subject: str,
+        body: str | None,
+        body_file: Path | None,
+        reference: str,
+        attachments: Sequence[str] = (),
+    ) -> Templates:
         """The templates as the configuration names them: the body in place, or in a file.
 
         Raises:
-            ListRefused: The body's file cannot be read or is not UTF-8.
+            ListRefused: The body's file cannot be read, is not UTF-8, or is empty.
         """
-        if body_file is None:
-            return cls(
-                subject, body or "", body_is_html=True, body_name="[message] body", reference=reference
-            )
-        try:
-            text = body_file.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeError) as error:
-            said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        name, text, html = "[message] body", body or "", True
+        if body_file is not None:
+            name, text = str(body_file), _text_of(body_file)
+            html = not body_file.name.lower().endswith(_PLAIN_ENDINGS)
+        if not text.strip():
             raise ListRefused(
-                f"The body's template {body_file} cannot be read: {said}.",
-                hint="Check [message] body_file in the configuration; paths are relative to that file.",
-            ) from error
-        plain = body_file.name.lower().endswith(_PLAIN_ENDINGS)
-        return cls(subject, text, body_is_html=not plain, body_name=str(body_file), reference=reference)
+                f"The body's template {name} is empty.", hint="Write the letter's text into it."
+            )
+        return cls(subject, text, html, name, reference, tuple(attachments))
 
     @property
     def digest(self) -> str:
         """Hex SHA-256 over everything here that decides what a message says, the reference aside."""
-        parts = (self.subject, self.body, "html" if self.body_is_html else "text")
+        parts = (self.subject, self.body, "html" if self.body_is_html else "text", *self.attachments)
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
-class Uncomposable(Exception):
-    """This row's letter cannot be made. The text says why, without the row's values."""
-
-
-class Composer:
-    """Makes letters from rows.
-
-    Args:
-        templates: Their texts; they are compiled here.
-
-    Raises:
-        ListRefused: A template has an error.
-    """
-
-    def __init__(self, templates: Templates) -> None:
-        self.digest = templates.digest
-        self._reference = templates.reference
-        self._subject, subject_names = _compile(templates.subject, "[message] subject", html=False)
-        self._body, body_names = _compile(templates.body, templates.body_name, html=templates.body_is_html)
-        self.subject_columns = subject_names
-        self.required_columns = subject_names | body_names
-        self._needed = sorted(self.required_columns)
-        self._digest_bytes = bytes.fromhex(self.digest)
-
-    def content_digest(self, recipient: str, values: Sequence[str | None], places: Sequence[int]) -> bytes:
-        """SHA-256 of what decides the message: the templates, the recipient, the values they use.
-
-        Args:
-            recipient: As the list wrote it.
-            values: The row's values in column order.
-            places: From `places_of`: where the needed values stand.
-        """
-        used = "\x1f".join([recipient, *[values[place] or "" for place in places]])
-        return hashlib.sha256(self._digest_bytes + used.encode("utf-8", "surrogatepass")).digest()
-
-    def places_of(self, columns: Sequence[str]) -> list[int]:
-        """Where the columns that the templates use stand in a row."""
-        return [columns.index(name) for name in self._needed]
-
-    def compose(self, recipient: str, values: Mapping[str, str | None], reference: str) -> Letter:
-        """The letter for one row.
-
-        Raises:
-            Uncomposable: A template fails on this row, or its subject cannot be a header line.
-        """
-        try:
-            subject = self._subject.render(values).strip()
-            body = self._body.render(values)
-        except TemplateError as error:
-            raise Uncomposable(f"the template fails on this row ({type(error).__name__})") from error
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise Uncomposable(f"the template fails on this row ({type(error).__name__})") from error
-        if any(unicodedata.category(char) in {"Cc", "Zl", "Zp"} for char in subject):
-            raise Uncomposable("the subject holds a control character or a line break")
-        marked = f"{subject} {self._reference.replace('{ref}', reference)}".strip()
-        return Letter(recipients=(recipient,), subject=marked, body=body)
-
-
-def digest_of(letter: Letter) -> str:
-    """Hex SHA-256 of what one attempt says: recipients, subject, body, attachments (invariant 8)."""
-    hashed = hashlib.sha256()
-    for part in (*letter.recipients, letter.subject, letter.body, *(a.sha256 for a in letter.attachments)):
-        hashed.update(part.encode("utf-8", "surrogatepass") + b"\x1f")
-    return hashed.hexdigest()
-
-
-def _compile(source: str, where: str, *, html: bool) -> tuple[Template, frozenset[str]]:
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=html, keep_trailing_newline=True, cache_size=0
-    )
+def _text_of(path: Path) -> str:
     try:
-        names = meta.find_undeclared_variables(environment.parse(source))
-        return environment.from_string(source), frozenset(names)
-    except TemplateSyntaxError as error:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ListRefused(
-            f"The template {where} has an error in line {error.lineno}: {error.message}.",
-            hint="Mend the template; nothing was loaded or sent.",
-        ) from error
-    except TemplateError as error:
-        raise ListRefused(
-            f"The template {where} cannot be used: {error}.", hint="Mend the template; nothing was sent."
+            f"The body's template {path} cannot be read: {said}.",
+            hint="Check [message] body_file in the configuration; paths are relative to that file.",
         ) from error

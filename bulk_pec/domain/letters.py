@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 
@@ -78,14 +79,22 @@ class Mailbox:
     password: Secret
 
 
-_BETWEEN = ", "
+_BETWEEN = re.compile(r"[;, \t\r\n\v\f\u00a0\u200b\u2007\u202f\ufeff]+")
 
 
 def recipients_of(text: str) -> tuple[str, ...]:
-    """The addresses of one message: a list's recipient holds several joined by a comma and a blank."""
-    return tuple(text.split(_BETWEEN))
+    """The addresses in one text, in order, each once whatever its case; empty when there is none.
+
+    Between two of them stand ``;``, ``,`` or blanks, line breaks included, in any number. An address of
+    ours never holds one of these: quoted local parts (RFC 5321 4.1.2) are refused at intake.
+    """
+    once: dict[str, str] = {}
+    for address in _BETWEEN.split(text):
+        if address:
+            once.setdefault(address.lower(), address)
+    return tuple(once.values())
 
 
-def joined(addresses: tuple[str, ...]) -> str:
+def joined(addresses: Iterable[str]) -> str:
     """The addresses of one message as one text; `recipients_of` takes it apart again."""
-    return _BETWEEN.join(addresses)
+    return ", ".join(addresses)

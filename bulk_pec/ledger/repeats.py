@@ -7,6 +7,7 @@ operator gave up is no repeat.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -52,6 +53,21 @@ def find(db: Database, connection: Connection, run_id: int, template: str) -> Re
         **values,
     )
     return Repeats(count, tuple((row.place, row.run, row.earlier) for row in rows))
+
+
+def among(db: Database, connection: Connection, template: str, asked: Sequence[tuple[str, bytes]]) -> int:
+    """Inside a transaction: how many of these keys and content digests a run of these templates has said."""
+    digest = "encode(p.content_digest, 'hex')" if db.is_postgres else "lower(hex(p.content_digest))"
+    batch = db.batch("asked", key="text", digest="text")
+    found = db.execute(
+        connection,
+        f"WITH {batch} SELECT COUNT(*) FROM asked WHERE EXISTS (SELECT 1 FROM runs r "
+        "JOIN messages p ON p.run_id = r.id WHERE r.template_digest = :template AND p.key = asked.key "
+        f"AND {digest} = asked.digest AND p.state NOT IN ('rejected', 'cancelled', 'abandoned'))",
+        asked=db.rows([{"key": key, "digest": value.hex()} for key, value in asked]),
+        template=template,
+    )
+    return int(found.scalar_one())
 
 
 def set_aside(db: Database, connection: Connection, run_id: int, template: str) -> int:

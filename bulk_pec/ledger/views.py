@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bulk_pec.ledger import repeats
 from bulk_pec.ledger.database import Database
 from bulk_pec.ledger.runs import Run
 
@@ -74,6 +75,16 @@ class Views:
         updated_at = counts.pop("updated_at")
         counts.pop("run_id")
         return Figures(counts, int(mail.seen), int(mail.unknown), updated_at)
+
+    def said_before(self, template: str, asked: Sequence[tuple[str, bytes]]) -> int:
+        """How many of these messages a run with the same templates has said already.
+
+        Args:
+            template: The templates' digest.
+            asked: Key and content digest of each.
+        """
+        with self._db.transaction() as connection:
+            return repeats.among(self._db, connection, template, asked)
 
     def rows(self, run: Run) -> Iterator[RowView]:
         """Every input row, in input order, those set aside included; read a page at a time."""

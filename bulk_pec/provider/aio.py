@@ -130,7 +130,7 @@ class AioTransport(httpx.AsyncBaseTransport):
         return await self._opened().request(
             request.method,
             URL(str(request.url), encoded=True),
-            data=(io.BytesIO(body) if len(body) > _LARGE else body) or None,
+            data=(_InPieces(body) if len(body) > _LARGE else body) or None,
             headers=CIMultiDict((name.decode(), _text(value)) for name, value in request.headers.raw),
             allow_redirects=False,
             proxy=self._proxy(request.url),
@@ -163,6 +163,18 @@ class AioTransport(httpx.AsyncBaseTransport):
         if origin not in self._proxies:
             self._proxies[origin] = proxy_for(*origin)
         return self._proxies[origin]
+
+
+class _InPieces(io.BytesIO):
+    """A large body. To learn the size aiohttp asks for the buffer, for which BytesIO itself copies it all."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self._body = body
+
+    def getbuffer(self) -> memoryview:
+        """The bytes it was made of."""
+        return memoryview(self._body)
 
 
 class _Dead(Exception):

@@ -142,6 +142,9 @@ class Post:
         return Answer(status, body, retry_after, flaw)
 
 
+_NO_MORE = httpx.ByteStream(b"")
+
+
 async def _body(response: httpx.Response, longest: int) -> tuple[bytes | None, str]:
     """The body, or None and why it cannot be had whole. The response is closed in either case."""
     chunks: list[bytes] = []
@@ -156,4 +159,7 @@ async def _body(response: httpx.Response, longest: int) -> tuple[bytes | None, s
         return None, type(error).__name__
     finally:
         await response.aclose()
+        # httpx ties a response and its stream into a knot that holds the request, and so its body, until
+        # the garbage collector comes by: with large attachments that was most of the memory used.
+        response.stream = _NO_MORE
     return b"".join(chunks), ""

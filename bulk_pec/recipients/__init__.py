@@ -7,7 +7,7 @@
 | readers.py | CSV or Parquet, one shape: frames of texts |
 | sources.py | a file on disk: its bytes, its text in pieces |
 | encodings.py | digest and encoding, in one pass |
-| headers.py | column names: which holds the address, near misses, duplicates |
+| headers.py | column names: which is meant, which holds the address, near misses, duplicates |
 | dialects.py | CSV: header, separator, Excel's `sep=` line |
 | records.py | CSV: text in pieces -> blocks of whole records; what is not well-formed becomes a named row |
 | blocks.py | CSV: one block -> one polars frame |
@@ -15,8 +15,16 @@
 | addresses.py | what an address must look like |
 | checking.py | one frame -> one batch: a vectorised sieve for what is surely good |
 | judging.py | any other row -> its problems |
+| taxcodes.py | codice fiscale and partita IVA: check digits, one by one and vectorised |
+| expiry.py | a cell -> the moment a row expires |
+| excel.py | what Excel does to codes, and its errors |
+| freemail.py | domains that hold no certified mail |
+| warning.py | a row that stays -> what is suspicious about it |
 | ahead.py | the vectorised part, on the other cores |
-| rows.py | what comes out: batches, set-aside rows, problems |
+| rows.py | what comes out: batches, set-aside rows, problems, warnings |
+| duplicates.py | which keys repeat, without a ledger |
+| rejects.py | bad rows in a file of the list's own form; `rejects_csv.py` and `rejects_parquet.py` write it |
+| showing.py | what was made of a list, for people |
 
 A list's rows are numbered from 1, the header not counted. In a CSV a line with nothing but blanks is no
 row and has no number; in a CSV of a single column an empty cell is such a line too. Everything else that
@@ -25,8 +33,26 @@ is in the file comes out exactly once: as a checked row, or set aside with its p
 
 from __future__ import annotations
 
+from bulk_pec.recipients.duplicates import Keys, Repeat, Repeats
 from bulk_pec.recipients.lists import RecipientList, open_list
 from bulk_pec.recipients.options import ListOptions
-from bulk_pec.recipients.rows import Batch, CheckedRow, Problem, SetAsideRow
+from bulk_pec.recipients.rejects import Rejects, rejects
+from bulk_pec.recipients.rows import Batch, CheckedRow, Problem, RowWarning, SetAsideRow
+from bulk_pec.recipients.showing import shown
 
-__all__ = ["Batch", "CheckedRow", "ListOptions", "Problem", "RecipientList", "SetAsideRow", "open_list"]
+__all__ = [
+    "Batch",
+    "CheckedRow",
+    "Keys",
+    "ListOptions",
+    "Problem",
+    "RecipientList",
+    "Rejects",
+    "Repeat",
+    "Repeats",
+    "RowWarning",
+    "SetAsideRow",
+    "open_list",
+    "rejects",
+    "shown",
+]

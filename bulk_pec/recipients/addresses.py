@@ -26,6 +26,9 @@ It is much stricter than the RFC: a match is good, no match says nothing. Top-le
 that none of the reserved ones (RFC 6761: .test, .invalid, .localhost; also .local, .onion, .arpa) can match.
 """
 
+SEVERAL = "there are several addresses in one cell"
+"""What `fault` says of them; they may be allowed, but one by one they must be right."""
+
 _PLAIN = re.compile(PLAIN.removesuffix("$") + r"\Z")
 _SEPARATORS = re.compile(r"[;,\s]")
 
@@ -41,7 +44,7 @@ def fault(address: str) -> str | None:
     if not address:
         return "there is no address"
     if address.count("@") > 1 and _SEPARATORS.search(address):
-        return "there are several addresses in one cell"
+        return SEVERAL
     return _too_long(address) or _syntax(address)
 
 

@@ -7,21 +7,45 @@ thereby bad, and what it passes `judge` would pass too (a property test holds th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 import orjson
 import polars as pl
 
+from bulk_pec.recipients import excel, expiry, taxcodes
 from bulk_pec.recipients.addresses import PLAIN, PLAIN_LONGEST
-from bulk_pec.recipients.judging import BROKEN_QUOTES, CONTROL, KEY_LONGEST, Rules, judge, key_of, trimmed
-from bulk_pec.recipients.rows import BLANKS, Batch, CheckedRow, SetAsideRow
+from bulk_pec.recipients.judging import (
+    BROKEN_QUOTES,
+    CONTROL,
+    KEY_LONGEST,
+    Rules,
+    judge,
+    key_of,
+    recipient_of,
+    trimmed,
+)
+from bulk_pec.recipients.rows import BLANKS, WARNINGS_KEPT, Batch, CheckedRow, RowWarning, SetAsideRow
+from bulk_pec.recipients.warning import suspect, warn
+
+Item = TypeVar("Item")
+
+_FILLED = rf"^[{BLANKS}]*[^{BLANKS}{excel.ERROR_START}]"
+"""Trimmed, it is neither empty nor an error of Excel's."""
+
+_ERROR = rf"^[{BLANKS}]*{excel.ERROR_START}"
+"""Trimmed, it may be an error of Excel's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sifted:
-    """A frame of texts and, row by row, its recipient, key, values as JSON, and whether it is surely good."""
+    """A frame of texts, and facts about each row.
+
+    Facts are its recipient, key and values as JSON, when it expires, whether it is surely good (`sure`), and
+    whether it must be asked for warnings (`suspect`).
+    """
 
     frame: pl.DataFrame = field(repr=False)
     facts: pl.DataFrame = field(repr=False)
@@ -35,7 +59,10 @@ class Sieve:
 
     def sift(self, frame: pl.DataFrame) -> Sifted:
         """The vectorised part: polars works without Python's lock, so threads can do it side by side."""
-        return Sifted(frame, frame.select(**self._facts).with_columns(**self._verdicts))
+        facts = frame.select(**self._facts).with_columns(
+            expires=self._expires(frame), coded=self._coded(frame)
+        )
+        return Sifted(frame, facts.with_columns(**self._verdicts))
 
     def batch(self, sifted: Sifted, first_row: int) -> Batch:
         """Every row of a frame, checked; the first of them is the list's row number `first_row`."""
@@ -46,13 +73,18 @@ class Sieve:
             values[place] = json_of(texts[:-1])
         numbers = range(first_row, first_row + frame.height)
         rows = list(zip(numbers, facts["key"].to_list(), facts["recipient"].to_list(), values, strict=True))
-        doubtful = ~facts["sure"]
-        if not doubtful.any():
-            return Batch(rows, [])
-        return self._judged(rows, doubtful.arg_true(), frame.filter(doubtful))
+        expires, doubtful = facts["expires"].to_list(), ~facts["sure"]
+        set_aside: dict[int, SetAsideRow] = {}
+        if doubtful.any():
+            set_aside = self._judge(rows, doubtful.arg_true(), frame.filter(doubtful))
+            rows, expires = _kept(rows, set_aside), _kept(expires, set_aside)
+        warnings, warned = self._warnings(sifted, first_row, set_aside)
+        return Batch(rows, list(set_aside.values()), expires, warnings, warned)
 
-    def _judged(self, rows: list[CheckedRow], places: Iterable[int], doubtful: pl.DataFrame) -> Batch:
-        """The batch, once each doubtful row, at its place in `rows`, has been judged."""
+    def _judge(
+        self, rows: list[CheckedRow], places: Iterable[int], doubtful: pl.DataFrame
+    ) -> dict[int, SetAsideRow]:
+        """Judge each doubtful row: it is mended at its place in `rows`, or returned by it."""
         set_aside: dict[int, SetAsideRow] = {}
         for place, (*values, beyond) in zip(places, doubtful.rows(), strict=True):
             verdict = judged(rows[place][0], tuple(values), beyond, self.rules)
@@ -60,8 +92,39 @@ class Sieve:
                 set_aside[place] = verdict
             else:
                 rows[place] = verdict
-        good = [row for place, row in enumerate(rows) if place not in set_aside]
-        return Batch(good, list(set_aside.values()))
+        return set_aside
+
+    def _warnings(
+        self, sifted: Sifted, first_row: int, set_aside: Iterable[int]
+    ) -> tuple[list[RowWarning], int]:
+        """The first warnings about the rows that stay, and how many there are."""
+        suspects, gone = sifted.facts["suspect"], frozenset(set_aside)
+        kept: list[RowWarning] = []
+        warned = 0
+        for place, values in zip(suspects.arg_true(), sifted.frame.filter(suspects).rows(), strict=True):
+            if place not in gone:
+                found = list(warn(first_row + place, values[:-1], self.rules))
+                warned += len(found)
+                kept += found[: WARNINGS_KEPT - len(kept)]
+        return kept, warned
+
+    def _expires(self, frame: pl.DataFrame) -> pl.Series | pl.Expr:
+        """When each row expires; nothing where its cell is empty or cannot be read."""
+        if self.rules.expires is None:
+            return pl.lit(None, pl.Int64)
+        cells = frame[str(self.rules.expires)].str.strip_chars(BLANKS)
+        texts = cells.unique().drop_nulls()  # few, as a rule: a date is shared by many rows
+        moments = [expiry.moment(text, self.rules.zone) for text in texts]
+        return cells.replace_strict(
+            texts, pl.Series(moments, dtype=pl.Int64), default=None, return_dtype=pl.Int64
+        )
+
+    def _coded(self, frame: pl.DataFrame) -> pl.Series | pl.Expr:
+        """Whether each row's tax code is surely good, or none."""
+        if self.rules.tax_code is None:
+            return pl.lit(value=True)
+        codes = frame[str(self.rules.tax_code)].str.strip_chars(BLANKS)
+        return (codes == "") | taxcodes.surely_good(codes)
 
     @cached_property
     def _facts(self) -> dict[str, pl.Expr]:
@@ -77,9 +140,14 @@ class Sieve:
             "whole": pl.all_horizontal(
                 texts[-1].is_not_null(),
                 pl.col(str(rules.width)).is_null(),
-                *(texts[place].str.strip_chars(BLANKS) != "" for place in rules.required),
+                *(texts[place].str.contains(_FILLED) for place in rules.required),
+                *(~texts[place].str.contains(_ERROR) for place in set(rules.no_errors) - set(rules.required)),
                 *(~texts[place].str.contains(CONTROL) for place in rules.subject),
             ),
+            "suspect": suspect(rules),
+            "undated": pl.lit(value=True)
+            if rules.expires is None
+            else texts[rules.expires].str.strip_chars(BLANKS) == "",
         }
 
     @cached_property
@@ -87,6 +155,8 @@ class Sieve:
         recipient, key, values = pl.col("recipient"), pl.col("key"), pl.col("values")
         sure = [
             pl.col("whole"),
+            pl.col("coded"),
+            pl.col("undated") | pl.col("expires").is_not_null(),
             recipient.str.len_bytes() <= PLAIN_LONGEST,
             recipient.str.contains(PLAIN),
         ]
@@ -102,6 +172,11 @@ class Sieve:
         }
 
 
+def _kept(items: list[Item], set_aside: Mapping[int, SetAsideRow]) -> list[Item]:
+    """What is left of a batch's items, one a row."""
+    return [item for place, item in enumerate(items) if place not in set_aside]
+
+
 def judged(
     row: int, values: tuple[str | None, ...], beyond: str | None, rules: Rules
 ) -> CheckedRow | SetAsideRow:
@@ -114,12 +189,20 @@ def judged(
         rules: What it must satisfy.
     """
     problems = judge(values, beyond, rules)
-    recipient, key = trimmed(values[rules.address]), key_of(values, rules)
+    key = key_of(values, rules)
     if not problems:
-        return row, key, recipient, json_of(values)
-    extra = () if beyond is None or beyond == BROKEN_QUOTES else (beyond,)
+        return row, key, recipient_of(values, rules), json_of(values)
+    broken = beyond == BROKEN_QUOTES
+    extra = () if beyond is None or broken else (beyond,)
     ragged = beyond is not None or values[-1] is None
-    return SetAsideRow(row, None if ragged else key or None, recipient, problems, json_of((*values, *extra)))
+    return SetAsideRow(
+        row=row,
+        key=None if ragged else key or None,
+        recipient_text=trimmed(values[rules.address]),
+        problems=problems,
+        values_json=json_of((*values, *extra)),
+        broken=broken,
+    )
 
 
 def json_of(values: Sequence[str | None]) -> str:

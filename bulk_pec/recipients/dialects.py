@@ -26,7 +26,7 @@ last because it is part of names and amounts.
 
 _SAMPLED = 200
 _EXCEL_LINE = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
-_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
+SEPARATOR_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 _USUAL = frozenset(squashed(name) for name in USUAL_NAMES)
 
 
@@ -39,12 +39,16 @@ class Dialect:
         header: The column names as they stand.
         skip: Characters of text up to the end of the header.
         guesses: What was guessed, in sentences.
+        excel_line: The line with which Excel is told the separator, as it stands; "" without one.
+        header_line: The header as it stands, with its line end, if it has one.
     """
 
     separator: str
     header: tuple[str, ...]
     skip: int
     guesses: tuple[str, ...]
+    excel_line: str = ""
+    header_line: str = ""
 
 
 def dialect_of(head: str, options: ListOptions, path: Path, *, whole: bool) -> Dialect:
@@ -75,7 +79,8 @@ def dialect_of(head: str, options: ListOptions, path: Path, *, whole: bool) -> D
             hint="Save the list as CSV (UTF-8) or Parquet, with the columns' names in the first line.",
         )
     guess = () if asked else (_said(separator, of_excel=said is not None, fields=len(records[0])),)
-    return Dialect(separator, tuple(records[0]), start + end, guess)
+    line = text[:end]
+    return Dialect(separator, tuple(records[0]), start + end, guess, excel.group() if excel else "", line)
 
 
 def _after_blank_lines(text: str, place: int) -> int:
@@ -99,7 +104,7 @@ def _usable(char: str) -> bool:
 
 
 def _said(separator: str, *, of_excel: bool, fields: int) -> str:
-    name = _NAMES.get(separator, repr(separator))
+    name = SEPARATOR_NAMES.get(separator, repr(separator))
     if of_excel:
         return f"The separator is {name}: the first line says so."
     return (
@@ -127,5 +132,6 @@ def _score(records: Sequence[Record], options: ListOptions) -> tuple[bool, float
     full = [row for row in rows if len(row) > 1 or "".join(row).strip(BLANKS)]
     agreeing = sum(len(row) == len(header) and not isinstance(row, str) for row in full)
     names = {name.strip(BLANKS) for name in header}
-    address = options.address_column in names or any(squashed(name) in _USUAL for name in names)
+    usual = _USUAL if options.address_column is None else {squashed(options.address_column)}
+    address = any(squashed(name) in usual for name in names)
     return address, agreeing / len(full) if full else 1.0, len(header)

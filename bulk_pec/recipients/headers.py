@@ -51,6 +51,11 @@ def folded(name: str) -> str:
     return " ".join("".join(char for char in bare if not unicodedata.combining(char)).split())
 
 
+def spelled(name: str) -> str:
+    """A folded name's words of letters and digits, with one blank between them."""
+    return re.sub(r"[^a-z0-9]+", " ", folded(name)).strip()
+
+
 def squashed(name: str) -> str:
     """A folded name's letters and digits alone."""
     return "".join(char for char in folded(name) if char.isalnum())
@@ -101,12 +106,11 @@ def address_column(names: Sequence[str], options: ListOptions, path: Path) -> tu
     Raises:
         ListRefused: The column asked for is not there; or none, or several, look like it.
     """
-    if options.address_column is not None:
-        asked = options.address_column.strip(BLANKS)
-        require(names, [asked], path, "[recipients] address_column names")
+    asked = chosen_column(names, options.address_column, path, "address_column")
+    if asked is not None:
         return asked, None
     usual = [name for want in USUAL_NAMES for name in names if squashed(name) == squashed(want)]
-    likely = usual or [name for name in names if _TELLING.search(re.sub(r"[^a-z0-9]+", " ", folded(name)))]
+    likely = usual or [name for name in names if _TELLING.search(spelled(name))]
     if not likely:
         raise ListRefused(
             f"The list {path} has no column that looks like an address; it has {_listed(names)}.",
@@ -121,23 +125,54 @@ def address_column(names: Sequence[str], options: ListOptions, path: Path) -> tu
     return likely[0], f"The address is taken from column {likely[0]!r}{passed_over}."
 
 
-def key_column(names: Sequence[str], options: ListOptions, path: Path) -> str | None:
-    """The column that makes a message unique, or None for the address; ListRefused if it is not there."""
-    if options.key_column is None:
+def chosen_column(names: Sequence[str], asked: str | None, path: Path, setting: str) -> str | None:
+    """The column that a setting of [recipients] names, as `names` has it; None if it names none.
+
+    Raises:
+        ListRefused: It is not there.
+    """
+    if asked is None:
         return None
-    asked = options.key_column.strip(BLANKS)
-    require(names, [asked], path, "[recipients] key_column names")
-    return asked
+    name = asked.strip(BLANKS)
+    found = same_column(name, names)
+    if found is None:
+        raise _missing(names, [name], path, f"[recipients] {setting} names")
+    return found
 
 
-def require(names: Sequence[str], wanted: Iterable[str], path: Path, who: str) -> None:
-    """Raise ListRefused, with near misses, unless every wanted column is there by its exact name."""
-    missing = sorted(set(wanted) - set(names))
-    if not missing:
-        return
+def adopt(names: Sequence[str], wanted: Iterable[str], path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names, those that the templates spell in another way as they spell them, and what was adopted.
+
+    A template cannot say ``{{ Numero Pratica }}``: ``numero_pratica`` is that column, if no other may be.
+
+    Raises:
+        ListRefused: A wanted column is not there, or two spellings mean the same one.
+    """
+    spelling: dict[str, str] = {}
+    missing = []
+    for want in sorted(wanted):
+        found = same_column(want, names)
+        if found is None or spelling.setdefault(found, want) != want:
+            missing.append(want)
+    if missing:
+        raise _missing(names, missing, path, "The templates need")
+    adopted = [(name, want) for name, want in spelling.items() if name != want]
+    said = tuple(f"Column {name!r} is taken for the templates' {want!r}." for name, want in adopted)
+    return tuple(spelling.get(name, name) for name in names), said
+
+
+def same_column(wanted: str, names: Sequence[str]) -> str | None:
+    """The column of that name: exactly, else the only one with the same letters and digits."""
+    if wanted in names:
+        return wanted
+    same = [name for name in names if squashed(name) == squashed(wanted)]
+    return same[0] if len(same) == 1 else None
+
+
+def _missing(names: Sequence[str], missing: Sequence[str], path: Path, who: str) -> ListRefused:
     near = {want: near_misses(want, names) for want in missing}
     meant = [f"{want!r}: did you mean {_listed(found)}?" for want, found in near.items() if found]
-    raise ListRefused(
+    return ListRefused(
         f"{who} {_listed(missing)}, which the list {path} does not have; it has {_listed(names)}.",
         hint=" ".join(meant) or "Correct the name, or add the column to the list.",
     )

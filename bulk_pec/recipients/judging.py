@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from zoneinfo import ZoneInfo
 
-from bulk_pec.recipients.addresses import fault
+from bulk_pec.domain.letters import joined, recipients_of
+from bulk_pec.recipients import excel, expiry, taxcodes
+from bulk_pec.recipients.addresses import SEVERAL, fault
 from bulk_pec.recipients.rows import BLANKS, SHOWN, Problem
 
 CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
@@ -21,7 +25,7 @@ BROKEN_QUOTES = "\0quotes"
 _CONTROL = re.compile(CONTROL)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """What rows must satisfy. Columns are places, counted from 0.
 
@@ -32,6 +36,12 @@ class Rules:
         required: Places that must not be empty.
         subject: Places that go into the subject.
         own: The senders' addresses, lower-cased.
+        needed: Places the templates need, empty or not: an error of Excel's must not stand there.
+        tax_code: Place of the tax code whose check digits are checked; None: there is none.
+        expires: Place of the expiry; None: there is none.
+        zone: In which dates are meant.
+        multiple: Whether several addresses in a cell are one message.
+        codes: Places of codes known by their usual names, each with its number of digits: only warned about.
     """
 
     columns: tuple[str, ...]
@@ -40,6 +50,18 @@ class Rules:
     required: tuple[int, ...] = ()
     subject: tuple[int, ...] = ()
     own: frozenset[str] = field(default=frozenset(), repr=False)
+    needed: tuple[int, ...] = ()
+    tax_code: int | None = None
+    expires: int | None = None
+    zone: ZoneInfo = field(default=ZoneInfo("Europe/Rome"))
+    multiple: bool = False
+    codes: tuple[tuple[int, int], ...] = ()
+
+    @cached_property
+    def no_errors(self) -> tuple[int, ...]:
+        """Places where an error of Excel's makes the row invalid."""
+        special = (self.address, self.key, self.tax_code, self.expires)
+        return tuple(sorted({*self.needed, *(place for place in special if place is not None)}))
 
     @property
     def width(self) -> int:
@@ -52,11 +74,15 @@ def trimmed(text: str | None) -> str:
     return (text or "").strip(BLANKS)
 
 
+def recipient_of(values: tuple[str | None, ...], rules: Rules) -> str:
+    """A row's recipient: its address, or all of them as one text; empty when it has none."""
+    cell = trimmed(values[rules.address])
+    return joined(recipients_of(cell)) if rules.multiple else cell
+
+
 def key_of(values: tuple[str | None, ...], rules: Rules) -> str:
     """A row's key; empty when it has none."""
-    if rules.key is None:
-        return trimmed(values[rules.address]).lower()
-    return trimmed(values[rules.key])
+    return recipient_of(values, rules).lower() if rules.key is None else trimmed(values[rules.key])
 
 
 def judge(values: tuple[str | None, ...], beyond: str | None, rules: Rules) -> tuple[Problem, ...]:
@@ -75,8 +101,11 @@ def judge(values: tuple[str | None, ...], beyond: str | None, rules: Rules) -> t
     return (
         *_address(texts, rules),
         *_key(texts, rules),
+        *_tax_code(texts, rules),
+        *_expires(texts, rules),
         *_empty(texts, rules),
         *_control(texts, rules),
+        *_errors(texts, rules),
     )
 
 
@@ -100,29 +129,67 @@ def _ragged(values: tuple[str | None, ...], beyond: str | None, rules: Rules) ->
 
 
 def _address(texts: tuple[str, ...], rules: Rules) -> Iterator[Problem]:
-    address, column = trimmed(texts[rules.address]), rules.columns[rules.address]
-    what = fault(address)
-    if what is not None:
+    cell = trimmed(texts[rules.address])
+    if not excel.is_error(cell):
+        for address in (recipients_of(cell) or ("",)) if rules.multiple else (cell,):
+            yield from _one_address(address, rules)
+
+
+def _one_address(address: str, rules: Rules) -> Iterator[Problem]:
+    column, what = rules.columns[rules.address], fault(address)
+    if what == SEVERAL:
+        todo = "Write one address, or set [recipients] allow_multiple = true for one message to all of them."
+        yield _problem(column, address, what, todo)
+    elif what is not None:
         todo = "Write one certified address in this cell: one row is one message."
         yield _problem(column, address, what, todo)
     elif address.lower() in rules.own:
-        yield _problem(
-            column, address, "this is a sending address", "Remove the row, or write the recipient's."
-        )
+        todo = "Remove the row, or write the recipient's."
+        yield _problem(column, address, "this is a sending address", todo)
 
 
 def _key(texts: tuple[str, ...], rules: Rules) -> Iterator[Problem]:
-    if rules.key is None:
-        return
-    key, column = trimmed(texts[rules.key]), rules.columns[rules.key]
-    if not key:
+    column, key = rules.columns[rules.address if rules.key is None else rules.key], key_of(texts, rules)
+    if not key and rules.key is not None:
         yield _problem(column, key, "the key is empty", "Every row needs a key of its own in this column.")
-    elif len(key) > KEY_LONGEST:
+    elif len(key) > KEY_LONGEST and (rules.key is not None or rules.multiple):
         what = f"the key has {len(key)} characters, at most {KEY_LONGEST} are allowed"
-        yield _problem(column, key, what, "Choose a shorter column as key.")
-    elif _CONTROL.search(key):
+        yield _problem(column, key, what, "Choose a shorter column as key: [recipients] key_column.")
+    elif rules.key is not None and _CONTROL.search(key):
         what = "the key holds a control character"
         yield _problem(column, key, what, "Remove line breaks, tabs and the like from this cell.")
+
+
+def _tax_code(texts: tuple[str, ...], rules: Rules) -> Iterator[Problem]:
+    """An empty one is no fault: who needs it names it in a template."""
+    code = "" if rules.tax_code is None else trimmed(texts[rules.tax_code])
+    if rules.tax_code is None or not code or excel.is_error(code):
+        return
+    column, what = rules.columns[rules.tax_code], taxcodes.fault(code)
+    if what is None:
+        return
+    damage = excel.damage(code, excel.TAX_CODE_DIGITS)
+    if damage is not None:
+        yield _problem(column, code, *damage)
+    else:
+        yield _problem(column, code, what, "Correct it by the company register, or empty the cell.")
+
+
+def _expires(texts: tuple[str, ...], rules: Rules) -> Iterator[Problem]:
+    cell = "" if rules.expires is None else trimmed(texts[rules.expires])
+    if rules.expires is None or not cell or excel.is_error(cell):
+        return
+    if expiry.moment(cell, rules.zone) is None:
+        what = "this is no date that can be read"
+        yield _problem(rules.columns[rules.expires], cell, what, f"Write it like {expiry.FORMS}.")
+
+
+def _errors(texts: tuple[str, ...], rules: Rules) -> Iterator[Problem]:
+    for place in rules.no_errors:
+        cell = trimmed(texts[place])
+        if excel.is_error(cell):
+            what = "this is an error of Excel's, not a value"
+            yield _problem(rules.columns[place], cell, what, "Mend the formula, or write the value itself.")
 
 
 def _empty(texts: tuple[str, ...], rules: Rules) -> Iterator[Problem]:

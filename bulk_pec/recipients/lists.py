@@ -7,16 +7,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
+from zoneinfo import ZoneInfo
 
+import orjson
+import polars as pl
+
+from bulk_pec.recipients import taxcodes
 from bulk_pec.recipients.ahead import ahead
 from bulk_pec.recipients.checking import Sieve, Sifted
 from bulk_pec.recipients.encodings import Survey, survey
-from bulk_pec.recipients.headers import address_column, checked_names, key_column, require
-from bulk_pec.recipients.judging import Rules
+from bulk_pec.recipients.headers import address_column, adopt, checked_names, chosen_column
+from bulk_pec.recipients.judging import Rules, trimmed
 from bulk_pec.recipients.options import ListOptions
 from bulk_pec.recipients.readers import Frame, Reader, reader_of
-from bulk_pec.recipients.rows import Batch
+from bulk_pec.recipients.rows import Batch, SetAsideRow
 from bulk_pec.recipients.sources import Source
+from bulk_pec.recipients.warning import codes
 
 _SAMPLE_PIECE = 64 << 10
 
@@ -36,19 +42,19 @@ def open_list(path: Path, options: ListOptions) -> RecipientList:
     found = survey(source, options.encoding)
     reader = reader_of(source, found.encoding, options)
     columns, named = checked_names(reader.header, path)
+    columns, adopted = adopt(columns, options.needed_columns, path)
     address, guess = address_column(columns, options, path)
-    key = key_column(columns, options, path)
-    require(columns, options.needed_columns, path, "The templates need")
-    guesses = (found.guess, *reader.guesses, *named, guess)
+    guesses = (found.guess, *reader.guesses, *named, *adopted, guess)
+    rules = _rules(columns, address, options, path)
     return RecipientList(
         path=path,
         columns=columns,
         address_column=address,
-        key_column=key,
+        key_column=None if rules.key is None else columns[rules.key],
         guesses=tuple(sentence for sentence in guesses if sentence),
         _survey=found,
-        _reader=reader,
-        _rules=_rules(columns, address, key, options),
+        _reader=reader.with_addresses(rules.address),
+        _rules=rules,
     )
 
 
@@ -58,7 +64,7 @@ class RecipientList:
 
     Attributes:
         path: As given.
-        columns: The file's column names, trimmed.
+        columns: The file's column names, trimmed; one that the templates spell otherwise, as they spell it.
         address_column: Which of them holds the address.
         key_column: Which of them is the key; None: the address is.
         guesses: What was guessed, in sentences for people.
@@ -92,6 +98,36 @@ class RecipientList:
     def digest(self) -> str:
         """SHA-256 of the file's bytes, hex."""
         return self._survey.digest
+
+    @property
+    def reader(self) -> Reader:
+        """The file, as it is read."""
+        return self._reader
+
+    def is_used(self, column: str) -> bool:
+        """Whether the templates or the settings ask for a column."""
+        rules, place = self._rules, self.columns.index(column)
+        return place in {rules.address, rules.key, rules.tax_code, rules.expires, *rules.needed}
+
+    def lacks_address(self, row: SetAsideRow) -> str | None:
+        """The tax code by which the address that a row lacks may be looked up, upper-case and without blanks.
+
+        None: it has an address, or no good tax code, or fields too few or too many, or is not read for one.
+        """
+        values = orjson.loads(row.values_json)
+        place = self._rules.tax_code
+        if place is None or row.recipient_text or len(values) != len(self.columns) or None in values:
+            return None
+        code = trimmed(values[place])
+        return taxcodes.compact(code) if code and taxcodes.fault(code) is None else None
+
+    def with_address(self, row: SetAsideRow, address: str) -> Batch:
+        """A row that lacked its address, judged again with the one found: a batch of that row alone."""
+        values = orjson.loads(row.values_json)
+        values[self._rules.address] = address
+        sieve = Sieve(self._rules)
+        schema = {str(place): pl.String for place in range(len(self.columns) + 1)}
+        return sieve.batch(sieve.sift(pl.DataFrame([[*values, None]], schema, orient="row")), row.row)
 
     def sample(self, n: int = 3) -> list[tuple[str, ...]]:
         """The first `n` rows as they stand, good or bad, a text for each column."""
@@ -134,13 +170,28 @@ class RecipientList:
         """Nothing is held open between batches; the form leaves room for a reader that must clean up."""
 
 
-def _rules(columns: tuple[str, ...], address: str, key: str | None, options: ListOptions) -> Rules:
+def _rules(columns: tuple[str, ...], address: str, options: ListOptions, path: Path) -> Rules:
     place = {name: number for number, name in enumerate(columns)}
+
+    def named(setting: Literal["key_column", "tax_code_column", "expires_at_column"]) -> int | None:
+        name = chosen_column(columns, getattr(options, setting), path, setting)
+        return None if name is None else place[name]
+
+    def places(names: frozenset[str]) -> tuple[int, ...]:
+        return tuple(sorted(place[name] for name in names))
+
+    tax_code = named("tax_code_column")
     return Rules(
         columns=columns,
         address=place[address],
-        key=None if key is None else place[key],
-        required=tuple(sorted(place[name] for name in options.required_columns)),
-        subject=tuple(sorted(place[name] for name in options.subject_columns)),
+        key=named("key_column"),
+        required=places(options.required_columns),
+        subject=places(options.subject_columns),
         own=frozenset(own.strip().lower() for own in options.own_addresses),
+        needed=places(options.needed_columns),
+        tax_code=tax_code,
+        expires=named("expires_at_column"),
+        zone=ZoneInfo(options.timezone),
+        multiple=options.allow_multiple,
+        codes=tuple((number, digits) for number, digits in codes(columns) if number != tax_code),
     )

@@ -9,7 +9,10 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class ListOptions:
-    """How to read a list, and what its rows must hold. Column names match the file's exactly, once trimmed.
+    """How to read a list, and what its rows must hold.
+
+    A column is the one of exactly that name, or else the only one that is the same without case, accents,
+    blanks and punctuation.
 
     Attributes:
         address_column: The column with the recipient's address; None: found among the usual names.
@@ -20,6 +23,10 @@ class ListOptions:
         required_columns: Columns the templates need; a row with an empty one is invalid.
         subject_columns: Columns that go into the subject; a control character in one makes the row invalid.
         optional_columns: Columns the templates need that may be empty.
+        tax_code_column: Holds a codice fiscale or a partita IVA; one that is wrong makes the row invalid.
+        expires_at_column: When a row expires; what cannot be read makes the row invalid, empty is never.
+        timezone: IANA name of the zone in which dates and times without one are meant.
+        allow_multiple: Several addresses in a cell are one message to all of them; otherwise an error.
     """
 
     address_column: str | None = None
@@ -30,6 +37,10 @@ class ListOptions:
     required_columns: frozenset[str] = frozenset()
     subject_columns: frozenset[str] = frozenset()
     optional_columns: frozenset[str] = frozenset()
+    tax_code_column: str | None = None
+    expires_at_column: str | None = None
+    timezone: str = "Europe/Rome"
+    allow_multiple: bool = False
 
     @property
     def needed_columns(self) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Protocol, TypeAlias
 
@@ -44,16 +44,26 @@ class Reader(Protocol):
     def guesses(self) -> tuple[str, ...]:
         """What was guessed, in sentences."""
 
+    def with_addresses(self, place: int) -> Reader:
+        """The same, once it is known which column holds the addresses."""
+
     def frames(self, rows: int, piece: int = PIECE) -> Iterator[Frame]:
         """Every row, in order; `rows` and `piece` (bytes) are hints of how many at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParquetReader:
-    """A Parquet file."""
+    """A Parquet file.
+
+    Attributes:
+        source: The file.
+        schema: Its columns.
+        address: Place of the addresses, where a list is not JSON but the addresses of a cell.
+    """
 
     source: Source
     schema: pl.Schema
+    address: int | None = None
 
     kind: Literal["csv", "parquet"] = "parquet"
     separator: str = ""
@@ -64,10 +74,14 @@ class ParquetReader:
         """Its column names, as they stand."""
         return tuple(self.schema)
 
+    def with_addresses(self, place: int) -> Reader:
+        """See `Reader.with_addresses`."""
+        return replace(self, address=place)
+
     def frames(self, rows: int, piece: int = PIECE) -> Iterator[Frame]:
         """See `Reader.frames`; `rows` bounds the memory, not `piece`."""
         self.source.check_unchanged()
-        yield from parquet.frames(self.source.path, self.schema, rows)
+        yield from parquet.frames(self.source.path, self.schema, rows, self.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +116,10 @@ class CsvReader:
     def guesses(self) -> tuple[str, ...]:
         """What was guessed, in sentences."""
         return self.dialect.guesses
+
+    def with_addresses(self, place: int) -> Reader:
+        """See `Reader.with_addresses`; in a CSV every cell is text."""
+        return self
 
     def frames(self, rows: int, piece: int = PIECE) -> Iterator[Frame]:
         """See `Reader.frames`; `piece` bounds the memory, not `rows`."""

@@ -7,10 +7,9 @@ from dataclasses import replace
 import anyio
 
 from bulk_pec.clock import Clock
-from bulk_pec.composing.templates import Composer, Uncomposable
+from bulk_pec.composing import Composer, Uncomposable
 from bulk_pec.domain.errors import first_cause
 from bulk_pec.domain.exits import Reason
-from bulk_pec.domain.letters import Letter
 from bulk_pec.domain.outcomes import MAY_TRY_AGAIN, Outcome, Stop, Verdict
 from bulk_pec.ledger.claims import PendingMessage
 from bulk_pec.ledger.ledger import Ledger
@@ -18,13 +17,15 @@ from bulk_pec.ledger.runs import Run
 from bulk_pec.ledger.workers import Worker
 from bulk_pec.provider.client import PecClient
 from bulk_pec.sending.committer import Committer, LedgerThread
+from bulk_pec.sending.freight import Freight
 from bulk_pec.sending.health import Health
 from bulk_pec.sending.lease import Lease
 from bulk_pec.sending.options import SendingMailbox, SendOptions, Sent, Watcher
 from bulk_pec.sending.pace import Pace
-from bulk_pec.sending.poster import Posted, Poster, Writer
+from bulk_pec.sending.poster import Posted, Poster
 from bulk_pec.sending.source import Source
 from bulk_pec.sending.stops import Stops
+from bulk_pec.sending.writer import Draft, Writer
 
 _REASONS: dict[Stop, Reason] = {
     Stop.MAILBOX: Reason.CREDENTIALS,
@@ -67,6 +68,7 @@ class Engine:
         self._client = client
         self._box = box
         self._writer = Writer(composer, run)
+        self._freight = Freight()
         self._options = options
         self._clock = clock
         self._stops = stops
@@ -139,12 +141,24 @@ class Engine:
 
     async def _send_one(self, message: PendingMessage, source: Source, poster: Poster) -> None:
         try:
-            letter = self._letter(message)
+            draft = self._draft(message)
+            async with self._freight.carried(draft.weight):
+                await self._send_draft(draft, source, poster)
         except Uncomposable as problem:
             if len(self._sent.skipped) < _SKIPS_KEPT:
                 self._sent.skipped.append((message.row, str(problem)))
             source.done()
+
+    async def _send_draft(self, draft: Draft, source: Source, poster: Poster) -> None:
+        """Write the letter and post it.
+
+        Raises:
+            Uncomposable: It is not what was loaded; the message stays pending.
+        """
+        if self._stops.asked:  # it may have come while others were carried
+            source.done()
             return
+        message, letter = draft.message, await self._writer.letter(draft)
         if not self._may_start():
             source.done()
             return
@@ -160,15 +174,15 @@ class Engine:
         else:
             source.done()
 
-    def _letter(self, message: PendingMessage) -> Letter:
-        """The message's letter, if this start may send it at all.
+    def _draft(self, message: PendingMessage) -> Draft:
+        """What the message's letter needs, if this start may send it at all.
 
         Raises:
             Uncomposable: It may not; the message stays pending.
         """
         if message.mailbox_id not in {None, self._box.id}:
             raise Uncomposable("it is bound to the mailbox that first tried it, which is not configured now")
-        return self._writer.letter(message)
+        return self._writer.draft(message)
 
     def _may_start(self) -> bool:
         """Whether `max_messages` allows another attempt; the last one allowed stops the claims."""

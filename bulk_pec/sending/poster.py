@@ -10,48 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import anyio
-import orjson
 
 from bulk_pec.clock import Clock
-from bulk_pec.composing.templates import Composer, Uncomposable, digest_of
+from bulk_pec.composing import digest_of
 from bulk_pec.domain.letters import Letter
 from bulk_pec.domain.outcomes import Outcome, Verdict
 from bulk_pec.ledger.attempts import Closing, Intent
 from bulk_pec.ledger.claims import PendingMessage
-from bulk_pec.ledger.runs import Run
 from bulk_pec.provider.client import PecClient
 from bulk_pec.sending.committer import Committer
 from bulk_pec.sending.lease import Lease
 from bulk_pec.sending.options import SendingMailbox
 from bulk_pec.sending.pace import Pace
 from bulk_pec.sending.stops import Stops
-
-
-class Writer:
-    """Composes a run's letters and holds them against what was loaded.
-
-    Args:
-        composer: With the templates.
-        run: Its columns say which value is which.
-    """
-
-    def __init__(self, composer: Composer, run: Run) -> None:
-        self._composer = composer
-        self._columns = run.columns
-        self._places = composer.places_of(run.columns)
-
-    def letter(self, message: PendingMessage) -> Letter:
-        """The message's letter.
-
-        Raises:
-            Uncomposable: It cannot be made, or would not say what was loaded.
-        """
-        values = orjson.loads(message.fields)
-        digest = self._composer.content_digest(message.recipient, values, self._places)
-        if digest != message.content_digest:
-            raise Uncomposable("its template is not the one it was loaded with")
-        by_name = dict(zip(self._columns, values, strict=False))
-        return self._composer.compose(message.recipient, by_name, message.reference)
 
 
 @dataclass(frozen=True, slots=True)

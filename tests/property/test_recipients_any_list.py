@@ -20,8 +20,11 @@ from bulk_pec.recipients import CheckedRow, ListOptions, SetAsideRow, open_list
 from bulk_pec.recipients.addresses import PLAIN, PLAIN_LONGEST, fault
 from bulk_pec.recipients.blocks import frame_of
 from bulk_pec.recipients.checking import Sieve, judged
-from bulk_pec.recipients.judging import Rules
+from bulk_pec.recipients.expiry import moment
+from bulk_pec.recipients.judging import Rules, trimmed
 from bulk_pec.recipients.records import Grammar, blocks
+from bulk_pec.recipients.rows import BLANKS
+from bulk_pec.recipients.warning import warn
 
 SEPARATORS = (",", ";", "\t", "|")
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252", "latin-1")
@@ -30,6 +33,13 @@ CHARS = st.sampled_from(list('ab"",;|\t\n\r \\\0\x1f\x85\u00a0àé€😀\u2028\
 CELLS = st.one_of(
     st.text(CHARS, max_size=8),
     st.sampled_from(["a@x.example", "B@y.example ", "o'b@x.example", "a@x.test", "Me@x.example", "001", ""]),
+    st.sampled_from(
+        ["a@gmail.com", "a@x.example; B@Libero.it", "a@x.example,me@x.example", "#N/D", " #RIF! ", "#"]
+    ),
+    st.sampled_from(
+        ["RCCMNL83S18D969H", "rccmnl83s18d969x", "00743110157", "743110157", "1,23E+11", "00184", "184"]
+    ),
+    st.sampled_from(["2026-12-31", "31/12/2026 ", "31/02/2026", "2026-12-31T10:00Z"]),
 )
 
 
@@ -108,7 +118,7 @@ def test_well_formed_csv_reads_as_pythons_csv_module_reads_it(data: st.DataObjec
 
 def _written(cell: str, separator: str, *, quote: bool) -> str:
     """A field as RFC 4180 writes it; one of blanks alone is quoted, so that no line is blank."""
-    if quote or not cell.strip() or any(char in cell for char in (separator, '"', "\n", "\r")):
+    if quote or not cell.strip(BLANKS) or any(char in cell for char in (separator, '"', "\n", "\r")):
         return '"' + cell.replace('"', '""') + '"'
     return cell
 
@@ -138,8 +148,9 @@ def test_every_encoding_and_separator_gives_the_same_texts(
 @given(st.data())
 def test_broken_csv_loses_and_shifts_nothing(data: st.DataObject) -> None:
     """Of any text, every line that is not blank is in exactly one record, and cutting changes nothing."""
-    text = data.draw(st.text(st.sampled_from(list('ab,"\n\r')), max_size=60))
-    grammar = Grammar(",", data.draw(st.integers(2, 3)))
+    separator = data.draw(st.sampled_from([",", "\t"]))
+    text = data.draw(st.text(st.sampled_from(list(f'ab{separator}"\n\r')), max_size=60))
+    grammar = Grammar(separator, data.draw(st.integers(2, 3)))
     cut, whole = blocks(data.draw(pieces(text)), grammar), blocks([text], grammar)
     got = [row for block in cut for row in frame_of(block, grammar).rows()]
     assert got == [row for block in whole for row in frame_of(block, grammar).rows()]
@@ -162,6 +173,11 @@ def test_the_sieve_says_what_the_rules_say(data: st.DataObject) -> None:
         required=data.draw(places),
         subject=data.draw(places),
         own=frozenset({"me@x.example"}),
+        needed=data.draw(places),
+        tax_code=data.draw(st.one_of(st.none(), st.integers(0, width - 1))),
+        expires=data.draw(st.one_of(st.none(), st.integers(0, width - 1))),
+        multiple=data.draw(st.booleans()),
+        codes=tuple((place, data.draw(st.sampled_from([5, 11]))) for place in data.draw(places)),
     )
     beyond = data.draw(st.lists(st.sampled_from([None, None, "x"]), min_size=len(table), max_size=len(table)))
     short = data.draw(st.lists(st.booleans(), min_size=len(table), max_size=len(table)))
@@ -175,6 +191,11 @@ def test_the_sieve_says_what_the_rules_say(data: st.DataObject) -> None:
     want = [judged(number, tuple(row[:-1]), row[-1], rules) for number, row in enumerate(full, 5)]
     assert batch.rows == [row for row in want if isinstance(row, tuple)]
     assert batch.set_aside == [row for row in want if isinstance(row, SetAsideRow)]
+    good = [(row[0], tuple(json.loads(row[3]))) for row in batch.rows]
+    assert batch.warnings == [warning for row, values in good for warning in warn(row, values, rules)]
+    assert batch.warned == len(batch.warnings)
+    cells = ["" if rules.expires is None else trimmed(values[rules.expires]) for _, values in good]
+    assert batch.expires == [moment(cell, rules.zone) for cell in cells]
 
 
 def _joined(chars: str, glue: str, most: int) -> st.SearchStrategy[str]:

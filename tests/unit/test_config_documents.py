@@ -16,7 +16,6 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "config.example.toml"
 EXAMPLES = {
     "message.subject": "Avviso n. {{ numero }}",
-    "message.attachments": ["documenti/{{ numero }}.pdf"],
 }
 SECRETS = {"BULK_PEC_TOKEN": "a-token", "BULK_PEC_PASSWORD": "a-password"}
 _SETTING_OFF = re.compile(r"^#(?=[a-z_]+ = )", re.MULTILINE)

@@ -24,7 +24,6 @@ ASKING = {
     "recipients.allow_multiple": "[recipients]\nallow_multiple = true",
     "recipients.on_duplicate=keep": "[recipients]\non_duplicate = 'keep'",
     "recipients.on_repeat": "[recipients]\non_repeat = 'skip'",
-    "message.attachments": "[message]\nattachments = ['a.pdf']",
     "message.reference": "[sending]\non_in_doubt = 'hold'\n[message]\nreference = ''",
     "sending.window": "[sending]\nwindow = '20:00-06:00'",
     "sending.days": "[sending]\ndays = ['mon']",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -145,3 +146,17 @@ def test_base_urls_that_are_refused(url: str) -> None:
     with pytest.raises(ConfigError) as refused:
         checked_base_url(url)
     assert "hush" not in str(refused.value)
+
+
+def test_a_large_attachment_costs_one_copy() -> None:
+    """Twenty megabytes are spliced in as they are: no second encoding, no text, no copy beside the body."""
+    attachment = Attachment("a.pdf", "application/pdf", "", base64.b64encode(bytes(20_000_000)))
+    letter = Letter(("a@example.org",), "s", "b", (attachment,))
+    tracemalloc.start()
+    try:
+        body = payload.encode(MAILBOX, letter)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < len(body) + 1_000_000
+    assert body.count(attachment.base64) == 1

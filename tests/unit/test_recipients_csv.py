@@ -100,6 +100,17 @@ def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
     assert set_aside == []
 
 
+@pytest.mark.parametrize("row", ["{}@x.example\t{}", '"{}@x.example"\t"{}"'])
+def test_a_line_of_tabs_is_blank(tmp_path: Path, row: str) -> None:
+    """Excel's Unicode text ends in them: no rows, whether or not the rows around them are quoted."""
+    lines = ["pec\tn", row.format("a", 1), "\t", " \t ", row.format("b", 2), "\t", "\t"]
+    path = tmp_path / "list.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    batches = list(open_list(path, ListOptions()).batches())
+    assert [row[:2] for batch in batches for row in batch.rows] == [(1, "a@x.example"), (2, "b@x.example")]
+    assert not any(batch.set_aside for batch in batches)
+
+
 def test_a_line_of_separators_is_a_row(tmp_path: Path) -> None:
     """Excel's ``;;`` at the end of a sheet is a row without an address, and is named as such."""
     rows, set_aside = _all(_open(tmp_path, "pec;n;m\na@x.example;1;2\n;;\n"))

@@ -47,6 +47,14 @@ def test_an_encoding_is_read(tmp_path: Path, written: str, asked: str, named: st
     assert _values(found) == [["a@x.example", "Forlì"], ["b@x.example", "Cantù; è perché\r\nù"]]
 
 
+def test_excels_unicode_text_is_read(tmp_path: Path) -> None:
+    """UTF-16 with a byte order mark, tabs and CRLF: what Excel writes as "Unicode text"."""
+    text = 'PEC\tCittà\tNota\r\na@x.example\tForlì\t"due\nrighe; e ""virgolette"""\r\n'
+    found = _open(tmp_path, text.encode("utf-16"))
+    assert (found.encoding, found.separator, found.columns) == ("utf-16", "\t", ("PEC", "Città", "Nota"))
+    assert _values(found) == [["a@x.example", "Forlì", 'due\nrighe; e "virgolette"']]
+
+
 def test_big_endian_utf16_is_recognised(tmp_path: Path) -> None:
     """By its byte order mark."""
     assert len(_values(_open(tmp_path, b"\xfe\xff" + TEXT.encode("utf-16-be")))) == 2

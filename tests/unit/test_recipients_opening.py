@@ -160,20 +160,45 @@ def test_the_configured_columns_are_taken_exactly(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "missing", "near"),
     [
-        ({"address_column": "PEC"}, "[recipients] address_column names 'PEC'", "'pec'"),
-        ({"key_column": "Numero Pratica"}, "[recipients] key_column names", "'numero_pratica'"),
+        ({"address_column": "pecc"}, "[recipients] address_column names 'pecc'", "'pec'"),
+        ({"key_column": "Num. Pratica"}, "[recipients] key_column names", "'numero_pratica'"),
+        ({"tax_code_column": "cf"}, "[recipients] tax_code_column names 'cf'", "Correct the name"),
+        ({"expires_at_column": "scadenza"}, "[recipients] expires_at_column names", "Correct the name"),
         ({"required_columns": frozenset({"numero_pratca"})}, "The templates need", "'numero_pratica'"),
-        ({"subject_columns": frozenset({"citta"})}, "The templates need 'citta'", "'Città'"),
+        ({"subject_columns": frozenset({"cittaa"})}, "The templates need 'cittaa'", "'Città'"),
+        ({"subject_columns": frozenset({"citta", "CITTA"})}, "The templates need 'citta'", "'Città'"),
         ({"optional_columns": frozenset({"zzz", "pec"})}, "The templates need 'zzz'", "Correct the name"),
     ],
 )
 def test_a_missing_column_is_refused_with_near_misses(
     tmp_path: Path, options: dict[str, object], missing: str, near: str
 ) -> None:
-    """Names must match exactly; what was probably meant is said."""
+    """What was probably meant is said; two spellings of one column in the templates are one too many."""
     error = _refusal(tmp_path, "pec;numero_pratica;Città\na@x.example;1;Roma\n", **options)
     assert missing in error.what
     assert near in error.hint
+
+
+@pytest.mark.parametrize("header", ["NUMERO PRATICA", "Numero  Pratica ", "numero-pratica", "Numèro pratica"])
+def test_a_header_in_any_case_with_blanks_and_accents_is_understood(tmp_path: Path, header: str) -> None:
+    """A template cannot name a column with blanks: the only one that may be meant is taken, and told."""
+    found = _open(
+        tmp_path,
+        f" Indirizzo PEC ;{header};x\na@x.example;1;2\n",
+        key_column="Numero Pratica",
+        address_column="indirizzo_pec",
+        required_columns=frozenset({"numero_pratica"}),
+    )
+    assert found.columns == ("Indirizzo PEC", "numero_pratica", "x")
+    assert (found.address_column, found.key_column) == ("Indirizzo PEC", "numero_pratica")
+    assert f"Column {header.strip()!r} is taken for the templates' 'numero_pratica'." in found.guesses
+
+
+def test_an_exact_name_is_preferred_to_a_likeness(tmp_path: Path) -> None:
+    """Where two columns differ by punctuation alone, only the exact name says which is meant."""
+    text = "pec;n 1;n1\na@x.example;wrong;right\n"
+    assert _open(tmp_path, text, key_column="n1").key_column == "n1"
+    assert "'N-1'" in _refusal(tmp_path, text, key_column="N-1").what
 
 
 def test_a_hundred_columns_are_not_all_told(tmp_path: Path) -> None:

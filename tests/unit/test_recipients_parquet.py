@@ -81,15 +81,50 @@ def test_a_path_with_wildcards_is_a_name(tmp_path: Path) -> None:
     assert open_list(path, ListOptions()).sample() == [("a@x.example",)]
 
 
+@pytest.mark.parametrize("kind", [pl.List(pl.String), pl.Array(pl.String, 2)], ids=["list", "array"])
+def test_a_list_in_the_address_column_is_the_addresses_of_a_cell(tmp_path: Path, kind: pl.DataType) -> None:
+    """One message to all of them where that is allowed; nothing in a list is nothing."""
+    cells = pl.Series([["b@x.example", "A@x.example"], ["c@x.example", None], [None, None], None], dtype=kind)
+    path = _write(tmp_path, pl.DataFrame({"pec": cells, "n": [1, 2, 3, 4]}))
+    (batch,) = open_list(path, ListOptions(allow_multiple=True)).batches()
+    assert [row[1:3] for row in batch.rows] == [
+        ("b@x.example, a@x.example", "b@x.example, A@x.example"),
+        ("c@x.example", "c@x.example"),
+    ]
+    assert [row.problems[0].what for row in batch.set_aside] == ["there is no address"] * 2
+    (single,) = open_list(path, ListOptions()).batches()
+    assert [row[2] for row in single.rows] == ["c@x.example"]
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        (pl.Series([["x", 'è"', None]], dtype=pl.List(pl.String)), '["x","è\\"",null]'),
+        (pl.Series([[1, 2]], dtype=pl.List(pl.Int64)), "[1,2]"),
+        (pl.Series([[]], dtype=pl.List(pl.Int64)), "[]"),
+        (pl.Series([None], dtype=pl.List(pl.Int64)), ""),
+        (pl.Series([["x"]], dtype=pl.Array(pl.String, 1)), '["x"]'),
+        (pl.Series([[["x"], []]], dtype=pl.List(pl.List(pl.String))), '[["x"],[]]'),
+        (pl.Series([[dt.date(2026, 11, 1)]], dtype=pl.List(pl.Date)), '["2026-11-01"]'),
+        (pl.Series([[{"a": 1}]], dtype=pl.List(pl.Struct({"a": pl.Int64}))), '[{"a":1}]'),
+    ],
+)
+def test_a_list_in_another_column_becomes_json_text(tmp_path: Path, column: pl.Series, text: str) -> None:
+    """Whatever it holds, nested or not; nothing is an empty text."""
+    frame = pl.DataFrame({"pec": ["a@x.example"], "voci": column})
+    ((row,),) = [batch.rows for batch in open_list(_write(tmp_path, frame), ListOptions()).batches()]
+    assert json.loads(row[3]) == ["a@x.example", text]
+
+
 @pytest.mark.parametrize(
     "column",
     [
-        pl.Series([["x"]], dtype=pl.List(pl.String)),
         pl.Series([{"a": 1}], dtype=pl.Struct({"a": pl.Int64})),
         pl.Series([b"x"], dtype=pl.Binary),
-        pl.Series([["x"]], dtype=pl.Array(pl.String, 1)),
+        pl.Series([[b"x"]], dtype=pl.List(pl.Binary)),
+        pl.Series([[{"a": b"x"}]], dtype=pl.List(pl.Struct({"a": pl.Binary}))),
     ],
-    ids=["list", "struct", "binary", "array"],
+    ids=["struct", "binary", "list of binary", "list of struct of binary"],
 )
 def test_a_column_that_is_no_text_is_refused(tmp_path: Path, column: pl.Series) -> None:
     """The error names the column and what it holds."""
