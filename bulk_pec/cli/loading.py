@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import orjson
 
 from bulk_pec.cli import wiring
 from bulk_pec.cli.session import Session
-from bulk_pec.composing import Composer
+from bulk_pec.composing import Composer, Uncomposable
 from bulk_pec.config import Config
 from bulk_pec.domain.errors import ListRefused, UsageError
 from bulk_pec.ledger.ledger import Ledger
@@ -20,6 +21,7 @@ from bulk_pec.recipients import Batch, RecipientList, SetAsideRow
 
 _BATCH = 20_000
 _SHOWN = 10
+_ANY_REFERENCE = "0" * 13
 
 
 @dataclass(slots=True)
@@ -33,6 +35,13 @@ class LoadReport:
         """Keep the first few; the export lists all."""
         if len(self.problems) < _SHOWN:
             self.problems.append(f"row {row}: {words}")
+
+    def tell(self, session: Session) -> None:
+        """Say what was guessed of the list, and the first of its problems."""
+        for guess in self.guesses:
+            session.say(guess)
+        for problem in self.problems:
+            session.say(f"Set aside, {problem}")
 
 
 def load(session: Session, ledger: Ledger, path: Path, name: str) -> tuple[Run, LoadReport]:
@@ -54,28 +63,47 @@ def load(session: Session, ledger: Ledger, path: Path, name: str) -> tuple[Run, 
             columns=rows.columns,
             mailboxes=tuple(mailbox.address.lower() for mailbox in config.settings.mailboxes),
         )
-        with ledger.load(new, wiring.clock().now()) as loading:
-            _fill(loading, rows, letters, report)
-            _judge(config, loading, path)
+        try:
+            with ledger.load(new, wiring.clock().now()) as loading:
+                _fill(loading, rows, letters, report)
+                _judge(config, loading, path)
+        except ListRefused:
+            report.tell(session)  # the rows' problems are why
+            raise
     return ledger.runs.get(name), report
 
 
 def _fill(loading: Loading, rows: RecipientList, letters: Composer, report: LoadReport) -> None:
     places = letters.places_of(rows.columns)
     for batch in rows.batches(_BATCH):
-        for duplicate in loading.add(_digested(batch, letters, places)):
+        failing = _failing(batch, letters, rows.columns)
+        for duplicate in loading.add(_digested(batch, failing, letters, places)):
             report.problem(duplicate.row, duplicate.reason)
-        refused = [_refused(row) for row in batch.set_aside]
+        refused = [*(_refused(row) for row in batch.set_aside), *failing.values()]
         loading.set_aside(refused)
         for row in refused:
             report.problem(row.row, row.reason)
 
 
-def _digested(batch: Batch, letters: Composer, places: list[int]) -> list[NewRow]:
+def _failing(batch: Batch, letters: Composer, columns: Sequence[str]) -> dict[int, RefusedRow]:
+    """The rows on which a template fails, by number: found now, since a loaded run's template is frozen."""
+    failing: dict[int, RefusedRow] = {}
+    if not letters.may_fail:
+        return failing
+    for row, key, recipient, fields in batch.rows:
+        try:
+            letters.compose(recipient, dict(zip(columns, orjson.loads(fields), strict=True)), _ANY_REFERENCE)
+        except Uncomposable as problem:
+            failing[row] = RefusedRow(row, key, recipient, str(problem), fields)
+    return failing
+
+
+def _digested(batch: Batch, failing: Container[int], letters: Composer, places: list[int]) -> list[NewRow]:
     digest, parse = letters.content_digest, orjson.loads
     return [
         (row, key, recipient, fields, digest(recipient, parse(fields), places))
         for row, key, recipient, fields in batch.rows
+        if row not in failing
     ]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bulk_pec.domain.errors import ListRefused
@@ -78,6 +78,11 @@ class Composer:
     Args:
         templates: Their texts; they are compiled here.
 
+    Attributes:
+        subject_columns: Columns that go into the subject.
+        required_columns: Columns that go into the letter.
+        may_fail: Whether a row with all its values can still fail: then each is composed once at load.
+
     Raises:
         ListRefused: A template has an error.
     """
@@ -85,10 +90,12 @@ class Composer:
     def __init__(self, templates: Templates) -> None:
         self.digest = templates.digest
         self._reference = templates.reference
-        self._subject, subject_names = _compile(templates.subject, "[message] subject", html=False)
-        self._body, body_names = _compile(templates.body, templates.body_name, html=templates.body_is_html)
-        self.subject_columns = subject_names
-        self.required_columns = subject_names | body_names
+        subject = _compile(templates.subject, "[message] subject", html=False)
+        body = _compile(templates.body, templates.body_name, html=templates.body_is_html)
+        self._subject, self._body = subject.template, body.template
+        self.subject_columns = subject.names
+        self.required_columns = subject.names | body.names
+        self.may_fail = subject.may_fail or body.may_fail or _breaks_a_header(templates.subject.strip())
         self._needed = sorted(self.required_columns)
         self._digest_bytes = bytes.fromhex(self.digest)
 
@@ -120,7 +127,7 @@ class Composer:
             raise Uncomposable(f"the template fails on this row ({type(error).__name__})") from error
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise Uncomposable(f"the template fails on this row ({type(error).__name__})") from error
-        if any(unicodedata.category(char) in {"Cc", "Zl", "Zp"} for char in subject):
+        if _breaks_a_header(subject):
             raise Uncomposable("the subject holds a control character or a line break")
         marked = f"{subject} {self._reference.replace('{ref}', reference)}".strip()
         return Letter(recipients=(recipient,), subject=marked, body=body)
@@ -134,13 +141,46 @@ def digest_of(letter: Letter) -> str:
     return hashed.hexdigest()
 
 
-def _compile(source: str, where: str, *, html: bool) -> tuple[Template, frozenset[str]]:
+_TOTAL = (
+    nodes.Template,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Name,
+    nodes.Const,
+    nodes.If,
+    nodes.And,
+    nodes.Or,
+    nodes.Not,
+)
+_TOTAL_FILTERS = frozenset({"capitalize", "e", "escape", "lower", "title", "trim", "upper"})
+"""What cannot fail when every name is a text, so that a row with all its values needs no trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    template: Template
+    names: frozenset[str]
+    may_fail: bool
+
+
+def _is_total(node: nodes.Node) -> bool:
+    plain = isinstance(node, nodes.Filter) and node.name in _TOTAL_FILTERS
+    given = isinstance(node, nodes.Filter) and (node.args or node.kwargs or node.dyn_args or node.dyn_kwargs)
+    return not given and (plain or isinstance(node, _TOTAL)) and all(map(_is_total, node.iter_child_nodes()))
+
+
+def _breaks_a_header(subject: str) -> bool:
+    return any(unicodedata.category(char) in {"Cc", "Zl", "Zp"} for char in subject)
+
+
+def _compile(source: str, where: str, *, html: bool) -> _Compiled:
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined, autoescape=html, keep_trailing_newline=True, cache_size=0
     )
     try:
-        names = meta.find_undeclared_variables(environment.parse(source))
-        return environment.from_string(source), frozenset(names)
+        parsed = environment.parse(source)
+        names = frozenset(meta.find_undeclared_variables(parsed))
+        return _Compiled(environment.from_string(source), names, not _is_total(parsed))
     except TemplateSyntaxError as error:
         raise ListRefused(
             f"The template {where} has an error in line {error.lineno}: {error.message}.",

@@ -7,9 +7,10 @@ here: how a batch of rows is handed to a statement (`Database.batch`) and which 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -81,7 +82,8 @@ class Database:
     def _take_lock(self) -> FileLock | None:
         if self.is_postgres or self.mode == "read":
             return None
-        return FileLock(self._path.with_name(self._path.name + ".lock"))
+        file = self._path.resolve()  # by whatever link it is reached, one file has one lock
+        return FileLock(file.with_name(file.name + ".lock"))
 
     def _drop_lock(self) -> None:
         if self._lock is not None:
@@ -114,6 +116,10 @@ class Database:
 
     def _connect_sqlite(self) -> sqlite3.Connection:
         how = "rwc" if self.mode == "write" else "ro"
+        if self.mode == "write":
+            # It holds names and addresses: made for this user alone, and by SQLite what lies beside it.
+            with suppress(OSError):  # SQLite says it in the next line
+                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(
             f"{self._path.absolute().as_uri()}?mode={how}",
             uri=True,
@@ -210,19 +216,19 @@ def _said(error: Exception) -> str:
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise _bad_url() from error
-    if (
-        parsed.drivername in {"sqlite", "sqlite+pysqlite"}
-        and parsed.database
-        and parsed.database != ":memory:"
-    ):
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
+        raise _bad_url() from None  # the cause's text may show a password
+    if parsed.drivername in {"sqlite", "sqlite+pysqlite"} and _names_a_file(parsed.database):
         return parsed
     if parsed.drivername == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername == "postgresql+psycopg":
         return parsed
     raise _bad_url()
+
+
+def _names_a_file(database: str | None) -> bool:
+    return bool(database) and database != ":memory:" and bool(Path(database or "").name)
 
 
 def _bad_url() -> ConfigError:

@@ -98,24 +98,26 @@ class Doubts:
         Returns False if the doubt has been settled otherwise meanwhile: then nothing is changed.
         """
         with self._db.transaction() as connection:
-            settled = self._db.execute(
+            # The message first, as a fold does: a receipt on another host waits, or has won already.
+            moved = self._db.execute(
                 connection,
-                "UPDATE attempts SET settlement = 'absence', settled_at = :now, settled_facts = :facts "
-                "WHERE id = :attempt AND outcome = 'in_doubt' AND settlement IS NULL "
-                "AND EXISTS (SELECT 1 FROM messages WHERE id = :message AND state = 'in_doubt') RETURNING id",
+                "UPDATE messages SET state = 'pending', harvest_after = :now, reason = 'absence accepted' "
+                "WHERE id = :message AND state = 'in_doubt' AND EXISTS (SELECT 1 FROM attempts a "
+                "WHERE a.id = :attempt AND a.message = :message AND a.outcome = 'in_doubt' "
+                "AND a.settlement IS NULL) RETURNING id",
                 attempt=doubt.attempt,
                 message=doubt.message,
                 now=now,
-                facts=orjson.dumps(facts).decode(),
             ).first()
-            if settled is None:
+            if moved is None:
                 return False
             self._db.execute(
                 connection,
-                "UPDATE messages SET state = 'pending', harvest_after = :now, reason = 'absence accepted' "
-                "WHERE id = :message AND state = 'in_doubt'",
-                message=doubt.message,
+                "UPDATE attempts SET settlement = 'absence', settled_at = :now, settled_facts = :facts "
+                "WHERE id = :attempt AND outcome = 'in_doubt' AND settlement IS NULL",
+                attempt=doubt.attempt,
                 now=now,
+                facts=orjson.dumps(facts).decode(),
             )
             reopen_blocks(self._db, connection, run.id, [doubt.message])
             changes = counts.Changes()

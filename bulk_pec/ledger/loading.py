@@ -93,7 +93,11 @@ class Loading:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            self._finish()
+            try:
+                self._finish()
+            except BaseException as refusal:
+                self._transaction.__exit__(type(refusal), refusal, refusal.__traceback__)
+                raise
         self._transaction.__exit__(kind, error, trace)
 
     def _begin(self) -> None:
@@ -201,7 +205,7 @@ class Loading:
             raise ListRefused(
                 f"The list {self._new.list_name} has no valid row: of {counts.rows} rows, "
                 f"{counts.invalid} are invalid and {counts.duplicate} are duplicates.",
-                hint="Nothing was loaded. Mend the list; `bulk-pec plan` names the problem of every row.",
+                hint="Nothing was loaded. Mend the list and load it again.",
             )
         last = self._next_id - 1
         db.execute(
