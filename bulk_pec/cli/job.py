@@ -179,6 +179,7 @@ class Job:
             stops.claims(Reason.MAILBOX_FULL, f"{mailbox.address} is {share:.0%} full")
             return
         self._ledger.runs.begin(self._run, self._clock.now())
+        self.done.unread = self._may_settle  # a signal may end this start before the inbox is read again
         with Progress(self._session, self._pending()) as progress:
             engine = Engine(
                 self._ledger,

@@ -266,7 +266,8 @@ class Attempts:
             connection,
             "UPDATE attempts SET outcome = :outcome, status = :status, message_id = :message_id, "
             "detail = :detail, settlement = 'late_answer', settled_at = :at WHERE id = :attempt "
-            f"AND message = :message AND outcome = 'in_doubt' AND (settlement IS NULL {decided}) RETURNING id",
+            f"AND message = :message AND outcome = 'in_doubt' AND (settlement IS NULL {decided}) "
+            "RETURNING id",
             **{name: row[name] for name in _LATE},
         ).first()
         if known is not None:

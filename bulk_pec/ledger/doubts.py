@@ -78,6 +78,22 @@ class Doubts:
             ).first()
         return GoodHarvest(*row) if row is not None else None
 
+    def lost_since(self, doubt: Doubt) -> bool:
+        """Whether a harvest since the attempt found that mail known before it had gone from the mailbox.
+
+        What went may have been, or have taken with it, the receipt that is looked for. A later steady
+        harvest does not bring it back.
+        """
+        with self._db.transaction() as connection:
+            lost = self._db.execute(
+                connection,
+                "SELECT 1 FROM harvests WHERE mailbox_id = :mailbox AND complete AND NOT steady "
+                "AND ended_at >= (SELECT opened_at FROM attempts WHERE id = :attempt) LIMIT 1",
+                mailbox=doubt.mailbox_id,
+                attempt=doubt.attempt,
+            ).first()
+        return lost is not None
+
     def later_accepted(self, doubt: Doubt) -> str | None:
         """The reference of a message posted by the same mailbox after the close, accepted since."""
         with self._db.transaction() as connection:

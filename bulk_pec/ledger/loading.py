@@ -105,6 +105,11 @@ class Loading:
         if db.is_postgres:
             # One load at a time: ids are handed out in order, and a run's messages lie side by side.
             db.execute(connection, "SELECT pg_advisory_xact_lock(707002)")
+        if db.execute(connection, "SELECT 1 FROM runs WHERE name = :name", name=self._new.name).first():
+            raise ListRefused(
+                f"The run {self._new.name!r} was loaded by another process a moment ago.",
+                hint="Nothing was loaded here. Start the same command again: it goes on with that run.",
+            )
         highest = db.execute(connection, "SELECT COALESCE(MAX(id), 0) FROM messages").scalar_one()
         self._first_id = self._next_id = highest + 1
         self._run_id = db.execute(
