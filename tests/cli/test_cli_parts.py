@@ -6,7 +6,7 @@ from support.commands import Shell, check_status, good, seen
 
 
 def test_the_parts_make_the_whole(shell: Shell, provider: str) -> None:
-    """Load sends nothing, send reads no receipts, reconcile settles: together they finish a run."""
+    """Load sends nothing, send awaits no receipts, reconcile reads them: together they finish a run."""
     shell.write_list("avvisi.csv", [*good(3), "mancata@x.example"])
     loaded = shell.call("load", "avvisi.csv", "--name", "a", "--json")
     assert loaded.exit == (0, "complete"), loaded
@@ -72,7 +72,7 @@ def test_status_finds_a_run(shell: Shell, provider: str) -> None:
     assert (told.code, told.stderr) == (0, "")
     assert told.stdout.startswith("Run uno: loaded\n")
     assert shell.ledger_content() == content
-    for command in (("status", "tre"), ("send", "tre", "--yes"), ("export", "tre", "-o", "x.csv")):
+    for command in (("status", "tre"), ("export", "tre", "-o", "x.csv")):
         unknown = shell.call(*command, "--json")
         assert unknown.exit == (2, "usage"), unknown
         assert "'tre'" in unknown.stderr

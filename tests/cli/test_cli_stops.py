@@ -140,7 +140,7 @@ def test_second_writer_finds_the_ledger_busy(slowly: Shell, provider: str) -> No
     slowly.write_list("altro.csv", good(2))
     running = slowly.start(*RUN)
     running.wait_until(lambda: seen(provider)["faults"].get("slow") == 1)
-    for command in (("run", "avvisi.csv", "--yes"), ("load", "altro.csv"), ("reconcile", "avvisi")):
+    for command in (("run", "avvisi.csv", "--yes"), ("load", "altro.csv")):
         answer = slowly.call(*command, "--json")
         assert answer.exit == (75, "busy"), answer
         assert f"pid {running.process.pid}" in answer.stderr
