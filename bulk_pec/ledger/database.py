@@ -28,7 +28,8 @@ Mode = Literal["write", "read"]
 
 # Postgres: on for everything, whatever the server's default; an intent must be on disk before its POST.
 _POSTGRES_OPTIONS = "-c synchronous_commit=on -c statement_timeout=0 -c timezone=UTC -c jit=off"
-_SQLITE_CACHE_KIB = 65_536
+_SQLITE_CACHE_KIB = 4_096
+_SQLITE_LOADING_CACHE_KIB = 65_536
 _SQLITE_WAL_LIMIT = 64 * 1024 * 1024
 _BUSY_SECONDS = 30
 
@@ -133,6 +134,18 @@ class Database:
             connection.execute(f"PRAGMA journal_size_limit={_SQLITE_WAL_LIMIT}")
         connection.execute(f"PRAGMA cache_size=-{_SQLITE_CACHE_KIB}")
         return connection
+
+    @contextmanager
+    def wide_cache(self, connection: Connection) -> Iterator[None]:
+        """A large page cache for a load: its indexes take a million keys in no order (SQLite)."""
+        if self.is_postgres:
+            yield
+            return
+        connection.exec_driver_sql(f"PRAGMA cache_size=-{_SQLITE_LOADING_CACHE_KIB}")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(f"PRAGMA cache_size=-{_SQLITE_CACHE_KIB}")
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -7,6 +7,7 @@ bounded memory. The bulk goes through the driver's own fast path (executemany, C
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -80,25 +81,21 @@ class Loading:
         self.counts = Loaded()
 
     def __enter__(self) -> Self:
-        self._transaction = self._db.transaction()
-        self._connection = self._transaction.__enter__()
-        try:
+        with ExitStack() as stack:
+            self._connection = stack.enter_context(self._db.transaction())
+            stack.enter_context(self._db.wide_cache(self._connection))
             self._begin()
-        except Exception as error:
-            self._transaction.__exit__(type(error), error, error.__traceback__)
-            raise
+            self._open = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            try:
-                self._finish()
-            except BaseException as refusal:
-                self._transaction.__exit__(type(refusal), refusal, refusal.__traceback__)
-                raise
-        self._transaction.__exit__(kind, error, trace)
+        if error is not None:
+            self._open.__exit__(kind, error, trace)
+            return
+        with self._open:
+            self._finish()
 
     def _begin(self) -> None:
         db, connection = self._db, self._connection
