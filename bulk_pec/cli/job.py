@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import anyio
@@ -108,70 +108,60 @@ class Job:
         self.recover()
         async with wiring.provider(self._config) as provider, anyio.create_task_group() as background:
             stops = Stops()
-            background.start_soon(_obey_signals, stops, self._session.say)
+            self.done.unread = self._may_settle
+            background.start_soon(_obey_signals, stops, self._session)
             background.start_soon(_end_after, stops, self._limits.max_duration)
             await self._rounds(provider, stops, reconcile=reconcile)
             background.cancel_scope.cancel()
         if self.done.sent.reason is None:
             self.done.sent.reason, self.done.sent.note = stops.reason, stops.note
-        if not reconcile:
-            self.done.unread = self._config.settings.sending.on_in_doubt != "hold"
         self._finish()
 
     async def _rounds(self, provider: wiring.Provider, stops: Stops, *, reconcile: bool) -> None:
         """Send and reconcile until neither changes anything the other could use."""
-        if reconcile:
-            await self._reconcile_unless_held(provider, stops)
-        else:
-            await self._read_quotas(provider)
+        look = partial(self._reconcile if reconcile else self._harvest, provider)
+        # Always before sending: an older copy of the ledger learns here what has left since.
+        await _unless_held(stops, look)
         while True:
             if self._pending() and not stops.asked:
                 await self._send_once(provider, stops)
             if not reconcile:
                 return
-            accepted = await self._reconcile_unless_held(provider, stops)
+            accepted = await _unless_held(stops, look)
             if accepted:
                 # The message waits for a harvest that ended after its absence was accepted.
-                await self._reconcile_unless_held(provider, stops)
+                await _unless_held(stops, look)
             if stops.asked or not (accepted and self._pending()):
                 return
 
-    async def _reconcile_unless_held(self, provider: wiring.Provider, stops: Stops) -> int:
-        """Reconcile; a signal ends it between two pages, and the next walk reads them again."""
-        accepted = 0
-        async with anyio.create_task_group() as both:
-
-            async def give_up_when_held() -> None:
-                await stops.held()
-                both.cancel_scope.cancel()
-
-            both.start_soon(give_up_when_held)
-            if not stops.held_back:
-                accepted = await self._reconcile(provider)
-            both.cancel_scope.cancel()
-        return accepted
+    @property
+    def _may_settle(self) -> bool:
+        """Whether reading the inbox may settle doubts without the operator."""
+        return self._config.settings.sending.on_in_doubt != "hold"
 
     def _pending(self) -> int:
         return self._ledger.views.figures(self._run).values["pending"]
 
-    async def _read_quotas(self, provider: wiring.Provider) -> None:
-        """How full each mailbox is, before anything is sent; this also opens a connection."""
-        for mailbox in self._mailboxes:
-            self._shares[mailbox.address] = (await provider.listing.quota(mailbox)).share
-
-    async def _reconcile(self, provider: wiring.Provider) -> int:
-        """Harvest every mailbox, fold, settle; returns how many absences were accepted."""
+    async def _harvest(self, provider: wiring.Provider) -> int:
+        """Harvest every mailbox and fold what its receipts say into the messages; settles nothing: 0."""
         harvester = Harvester(provider.listing, self._ledger.inbox, self._clock)
         for mailbox in self._mailboxes:
             harvest = await harvester.harvest(mailbox)
             self._shares[mailbox.address] = harvest.quota_share
             self._tell_harvest(mailbox, harvest)
+        return 0
+
+    async def _reconcile(self, provider: wiring.Provider) -> int:
+        """Harvest, then settle what is in doubt; returns how many absences were accepted."""
+        self.done.unread = self._may_settle
+        await self._harvest(provider)
         overdue = self._clock.now() - round(self._config.settings.receipts.overdue_after * 1000)
         self._ledger.inbox.mark_overdue(self._run, overdue, self._clock.now())
         settler = Settler(
             provider.listing, self._ledger.doubts, wiring.settle_options(self._config), self._clock
         )
         self.done.settled = await settler.settle(self._run, wiring.by_id(self._ledger, self._mailboxes))
+        self.done.unread = False
         return self.done.settled.accepted
 
     def _tell_harvest(self, mailbox: Mailbox, harvest: Harvest) -> None:
@@ -189,6 +179,7 @@ class Job:
             stops.claims(Reason.MAILBOX_FULL, f"{mailbox.address} is {share:.0%} full")
             return
         self._ledger.runs.begin(self._run, self._clock.now())
+        self.done.unread = self._may_settle  # a signal may end this start before the inbox is read again
         with Progress(self._session, self._pending()) as progress:
             engine = Engine(
                 self._ledger,
@@ -244,14 +235,30 @@ class Job:
         return notes
 
 
-async def _obey_signals(stops: Stops, say: Callable[[str], None]) -> None:
+async def _unless_held(stops: Stops, look: Callable[[], Awaitable[int]]) -> int:
+    """Look into the inbox; a signal ends that between two pages, and the next walk reads them again."""
+    found = 0
+    async with anyio.create_task_group() as both:
+
+        async def give_up_when_held() -> None:
+            await stops.held()
+            both.cancel_scope.cancel()
+
+        both.start_soon(give_up_when_held)
+        if not stops.held_back:
+            found = await look()
+        both.cancel_scope.cancel()
+    return found
+
+
+async def _obey_signals(stops: Stops, session: Session) -> None:
     """First SIGTERM or SIGINT: stop in good order. Second: leave at once; the ledger holds the intents."""
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for number in signals:
             if stops.held_back:
-                os._exit(int(Exit.of(Reason.SIGNAL).code))
+                session.leave(Exit.of(Reason.SIGNAL))
             name = signal.Signals(number).name
-            say(f"{name}: no new messages; those in flight may end. Again to leave at once.")
+            session.say(f"{name}: no new messages; those in flight may end. Again to leave at once.")
             stops.everything(Reason.SIGNAL)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import typer
 
 from bulk_pec.cli.command import ListFile, Name, command
-from bulk_pec.cli.run import tell_load
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.domain.exits import Exit, Reason
 
@@ -25,7 +24,7 @@ def register(app: typer.Typer) -> None:
             run = ledger.runs.find(name or file.stem)
             if run is None:
                 run, report = load_list(session, ledger, file, name or file.stem)
-                tell_load(session, report.guesses, report.problems)
+                report.tell(session)
             else:
                 check_same(session, run, file)
             figures = ledger.views.figures(run)

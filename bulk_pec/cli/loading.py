@@ -38,6 +38,13 @@ class LoadReport:
         if len(self.problems) < _SHOWN:
             self.problems.append(f"row {row}: {words}")
 
+    def tell(self, session: Session) -> None:
+        """Say what was guessed of the list, and the first of its problems."""
+        for guess in self.guesses:
+            session.say(guess)
+        for problem in self.problems:
+            session.say(f"Set aside, {problem}")
+
 
 def load(session: Session, ledger: Ledger, path: Path, name: str) -> tuple[Run, LoadReport]:
     """Load a list as a new run, all of it or nothing.
@@ -60,10 +67,14 @@ def load(session: Session, ledger: Ledger, path: Path, name: str) -> tuple[Run, 
             keep_duplicates=config.settings.recipients.on_duplicate == "keep",
         )
         known = enriched(session, ledger, rows, ask=True)
-        with ledger.load(new, wiring.clock().now()) as loading:
-            _fill(loading, known, letters, report)
-            _repeats(session, loading, path)
-            _judge(config, loading, path)
+        try:
+            with ledger.load(new, wiring.clock().now()) as loading:
+                _fill(loading, known, letters, report)
+                _repeats(session, loading, path)
+                _judge(config, loading, path)
+        except ListRefused:
+            report.tell(session)  # the rows' problems are why
+            raise
     return ledger.runs.get(name), report
 
 

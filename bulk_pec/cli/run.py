@@ -61,7 +61,7 @@ def nightly(
         known = ledger.runs.find(name) if name != "last" else None
         if known is None:
             known, report = load(session, ledger, file, name)
-            tell_load(session, report.guesses, report.problems)
+            report.tell(session)
         letters = check_same(session, known, file)
         if known.started_at is None:
             confirm(session, known.name, ledger.views.figures(known).values["pending"], yes=yes)
@@ -82,14 +82,6 @@ def limits_of(max_messages: int | None, max_duration: str | None) -> Limits:
             f"--max-duration {max_duration!r}: {error}.", hint="Write 90s, 30m, 6h or 1h30m."
         ) from error
     return Limits(max_messages, seconds)
-
-
-def tell_load(session: Session, guesses: tuple[str, ...], problems: list[str]) -> None:
-    """Say what was guessed of the list and the first of its problems."""
-    for guess in guesses:
-        session.say(guess)
-    for problem in problems:
-        session.say(f"Set aside, {problem}")
 
 
 def confirm(session: Session, name: str, messages: int, *, yes: bool) -> None:

@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
         max_messages: MaxMessages = None,
         max_duration: MaxDuration = None,
     ) -> Result:
-        """Recover, then send what is pending of a loaded run; reads no receipts."""
+        """Recover, then send what is pending of a loaded run; reads the inbox first, settles nothing."""
         from bulk_pec.cli.job import Job
         from bulk_pec.cli.loading import check_same
 

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from bulk_pec.domain.errors import BulkPecError
 from bulk_pec.domain.exits import Exit, Reason
@@ -116,6 +116,12 @@ class Session:
         if self.as_json:
             print(as_json({"schema": 1, "error": {"what": error.what, "hint": error.hint}}, error.exit))
         return int(error.exit.code)
+
+    def leave(self, ended: Exit) -> NoReturn:
+        """End the process there and then, nothing tidied up; with ``--json`` the document is still whole."""
+        if self.as_json:
+            print(as_json({"schema": 1}, ended), flush=True)
+        os._exit(int(ended.code))
 
 
 def as_json(document: dict[str, Any], ended: Exit) -> str:

@@ -22,7 +22,7 @@ NOT_YET: dict[str, str] = {
     "sending.window": "this version has no windows: start and stop it with a timer",
     "sending.days": "this version sends on every day it is started: start it with a timer",
     "sending.skip_holidays": "this version knows no holidays",
-    "sending.on_in_doubt=resend": "this version sends nothing twice by itself: use settle --resend",
+    "sending.on_in_doubt=resend": "this version sends nothing twice by itself: use reconcile or hold",
     "sending.canary": "this version has no canary: send a short list first",
     "budget.max_cost": "this version does not stop at a cost: use --max-messages",
     "receipts.archive": "this version does not archive receipts",

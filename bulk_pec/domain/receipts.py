@@ -66,7 +66,7 @@ _PREFIXES: tuple[tuple[str, ReceiptKind], ...] = tuple(
     )
 )
 
-_ON_BEHALF = "PER CONTO DI:"
+_ON_BEHALF = "PERCONTODI:"
 
 
 def decoded(subject: str) -> str:
@@ -84,7 +84,7 @@ def classify(subject: str, sender: str) -> ReceiptKind:
     so a forged "CONSEGNA:" inside an ordinary certified message is never taken for a receipt. A prefix
     counts only as whole words: "CONSEGNA DEL PACCO" is not a receipt, "CONSEGNA: …" is.
     """
-    if _ON_BEHALF in sender.upper():
+    if _ON_BEHALF in "".join(decoded(sender).upper().split()):
         return ReceiptKind.FOREIGN
     text = subject.upper()
     for prefix, kind in _PREFIXES:
@@ -130,7 +130,7 @@ class Evidence:
             case ReceiptKind.UNDELIVERED:
                 return replace(self, undelivered_at=_least(self.undelivered_at, at))
             case ReceiptKind.LATE:
-                return replace(self, late_at=max(self.late_at or at, at))
+                return replace(self, late_at=at if self.late_at is None else max(self.late_at, at))
             case ReceiptKind.EARLY_WARNING | ReceiptKind.FOREIGN | ReceiptKind.UNKNOWN:
                 return self
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import struct
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 13
@@ -24,21 +23,45 @@ def _doubled(value: int) -> int:
     return twice // 32 + twice % 32
 
 
-# Ten bits at a time: the two characters they spell, and what these add to the check sum. The right
-# character of each pair stands at an odd distance from the check character, so it is the doubled one.
-_PAIRS = [(ALPHABET[n >> 5] + ALPHABET[n & 31], (n >> 5) + _doubled(n & 31)) for n in range(1024)]
-
-
-def _spell(bits: int) -> str:
-    """The reference that 60 bits stand for."""
-    parts = [_PAIRS[(bits >> shift) & 1023] for shift in (50, 40, 30, 20, 10, 0)]
-    check = -sum(weight for _, weight in parts) % 32
-    return "".join([text for text, _ in parts]) + ALPHABET[check]
+_BYTE_TO_CHAR = bytes(ord(ALPHABET[byte & 31]) for byte in range(256))
+_BYTE_TO_VALUE = bytes(byte & 31 for byte in range(256))
+_BYTE_TO_DOUBLED = bytes(_doubled(byte & 31) for byte in range(256))
+_SUM_TO_CHECK = bytes(ord(ALPHABET[-total % 32]) for total in range(256))
 
 
 def draw(count: int) -> list[str]:
     """Draw `count` new references from the operating system's random source."""
-    return [_spell(word >> 4) for (word,) in struct.iter_unpack("<Q", secrets.token_bytes(8 * count))]
+    return _spell(secrets.token_bytes((LENGTH - 1) * count))
+
+
+def _spell(drawn: bytes) -> list[str]:
+    """The references that random bytes stand for, twelve bytes each; a byte gives its low five bits.
+
+    They are made a column at a time, not one by one: a list has a million of them.
+    """
+    width = LENGTH - 1
+    spelt = bytearray(len(drawn) // width * LENGTH)
+    for place in range(width):
+        spelt[place::LENGTH] = drawn[place::width].translate(_BYTE_TO_CHAR)
+    spelt[width::LENGTH] = _column_sums(drawn, width).translate(_SUM_TO_CHECK)
+    text = spelt.decode("ascii")
+    return [text[start : start + LENGTH] for start in range(0, len(text), LENGTH)]
+
+
+def _column_sums(drawn: bytes, width: int) -> bytes:
+    """For each reference, one byte: what its characters add to the check sum, modulo 32.
+
+    A column of bytes is added to another as one large number. Modulo 32 between two additions, no byte
+    ever exceeds 62, so none carries into its neighbour.
+    """
+    count = len(drawn) // width
+    low_five_bits = int.from_bytes(b"\x1f" * count, "big")
+    total = 0
+    for place in range(width):
+        # The right character of each pair stands at an odd distance from the check character.
+        table = _BYTE_TO_DOUBLED if place % 2 else _BYTE_TO_VALUE
+        total = (total + int.from_bytes(drawn[place::width].translate(table), "big")) & low_five_bits
+    return total.to_bytes(count, "big")
 
 
 def is_reference(text: str) -> bool:

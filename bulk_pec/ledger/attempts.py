@@ -104,7 +104,8 @@ class Attempts:
             "AND messages.attempts = wanted.number - 1 "
             "AND (messages.mailbox_id IS NULL OR messages.mailbox_id = wanted.mailbox) "
             "AND (messages.expires_at IS NULL OR messages.expires_at > :now) "
-            "AND EXISTS (SELECT 1 FROM blocks b WHERE b.id = wanted.block AND b.worker_id = :worker) "
+            "AND EXISTS (SELECT 1 FROM blocks b WHERE b.id = wanted.block AND b.worker_id = :worker "
+            "AND wanted.id BETWEEN b.first_id AND b.last_id) "
             f"AND EXISTS (SELECT 1 FROM workers w WHERE w.id = :worker AND w.ended_at IS NULL {lease}) "
             "AND (wanted.number = 1 OR NOT EXISTS (SELECT 1 FROM attempts a "
             "WHERE a.message = wanted.id AND a.digest <> wanted.digest)) "
@@ -161,7 +162,9 @@ class Attempts:
         self, connection: Connection, run_id: int, closings: Sequence[Closing], changes: counts.Changes
     ) -> None:
         db = self._db
-        rows = [_closing_row(closing) for closing in closings]
+        first = {closing.attempt: closing for closing in reversed(closings)}
+        # In the messages' order, as a fold takes them: two hosts must not wait for each other.
+        rows = sorted(map(_closing_row, first.values()), key=lambda row: (row["message"], row["attempt"]))
         batch = db.batch(
             "closed",
             attempt="bigint",
@@ -181,7 +184,7 @@ class Attempts:
         punctual = {row.id for row in on_time}
         self._move(connection, run_id, [row for row in rows if row["attempt"] in punctual], changes)
         for closing in closings:
-            if closing.attempt not in punctual:
+            if closing.attempt not in punctual or closing is not first[closing.attempt]:
                 self._close_late(connection, run_id, closing, changes)
 
     def _move(
@@ -249,20 +252,24 @@ class Attempts:
     ) -> None:
         """A woken process's answer to an attempt that recovery had put in doubt (transition f).
 
-        If the attempt's absence had been accepted meanwhile and the answer is that it was sent, that is
-        evidence, and outranks whatever state the message is in by now.
+        That it was sent counts even if its absence had been accepted meanwhile, or the operator had
+        decided: a message that was taken must not be tried again, and what was tried is a twin.
         """
         verdict = closing.outcome.verdict
         if verdict is Verdict.IN_DOUBT:
             return
         row = _closing_row(closing)
-        accepted = "OR settlement = 'absence'" if verdict is Verdict.SENT else ""
+        if self._db.is_postgres:  # first the message, then the attempt: the order of folds and settlements
+            held = "SELECT 1 FROM messages WHERE id = :message FOR UPDATE"
+            self._db.execute(connection, held, message=closing.message)
+        decided = "OR settlement IN ('absence', 'operator')" if verdict is Verdict.SENT else ""
         known = self._db.execute(
             connection,
             "UPDATE attempts SET outcome = :outcome, status = :status, message_id = :message_id, "
-            "detail = :detail, settlement = 'late_answer', settled_at = :at "
-            f"WHERE id = :attempt AND outcome = 'in_doubt' AND (settlement IS NULL {accepted}) RETURNING id",
-            **{name: row[name] for name in ("outcome", "status", "message_id", "detail", "at", "attempt")},
+            "detail = :detail, settlement = 'late_answer', settled_at = :at WHERE id = :attempt "
+            f"AND message = :message AND outcome = 'in_doubt' AND (settlement IS NULL {decided}) "
+            "RETURNING id",
+            **{name: row[name] for name in _LATE},
         ).first()
         if known is not None:
             self._move_late(connection, run_id, row, changes)
@@ -271,14 +278,26 @@ class Attempts:
         self, connection: Connection, run_id: int, row: dict[str, Any], changes: counts.Changes
     ) -> None:
         after = MessageState(row["state"])
-        evidence = after is MessageState.SENT
-        sources = set(MessageState) - {after} if evidence else {MessageState.IN_DOUBT}
-        for before in sorted(sources):
+        sources = _NOT_SENT if after is MessageState.SENT else (MessageState.IN_DOUBT,)
+        for before in sources:
             if self._update_messages(connection, [row], before):
                 changes.move(before, after)
-                changes.deliver(None, Delivery.NONE if evidence else None)
+                changes.deliver(None, Delivery.NONE if after is MessageState.SENT else None)
+                break
         if after is MessageState.PENDING:
             reopen_blocks(self._db, connection, run_id, [row["message"]])
+        if after is MessageState.SENT:
+            self._db.execute(
+                connection,
+                "UPDATE attempts SET settlement = 'late_answer', settled_at = :at "
+                "WHERE message = :message AND outcome = 'in_doubt' AND settlement IS NULL",
+                message=row["message"],
+                at=row["at"],
+            )
+
+
+_LATE = ("outcome", "status", "message_id", "detail", "at", "attempt", "message")
+_NOT_SENT = tuple(state for state in MessageState if state is not MessageState.SENT)
 
 
 def _closing_row(closing: Closing) -> dict[str, Any]:

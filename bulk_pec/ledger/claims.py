@@ -64,13 +64,18 @@ class Claims:
         self._db = database
 
     def take(self, worker: Worker, after: int) -> Block | None:
-        """Claim the first free block whose range begins after `after`; None if there is none."""
+        """Claim the first free block whose range begins after `after`; None if there is none.
+
+        A worker that has ended claims nothing: nobody would free what it holds.
+        """
         with self._db.transaction() as connection:
             row = self._db.execute(
                 connection,
                 "UPDATE blocks SET worker_id = :worker WHERE id = (SELECT id FROM blocks "
                 "WHERE run_id = :run AND first_id > :after AND worker_id IS NULL AND NOT done "
-                f"ORDER BY first_id LIMIT 1 {self._db.skip_locked}) RETURNING id, first_id, last_id",
+                f"ORDER BY first_id LIMIT 1 {self._db.skip_locked}) "
+                "AND EXISTS (SELECT 1 FROM workers w WHERE w.id = :worker AND w.ended_at IS NULL) "
+                "RETURNING id, first_id, last_id",
                 worker=worker.id,
                 run=worker.run_id,
                 after=after,
@@ -147,6 +152,10 @@ class Claims:
         """Give blocks back; those in which nothing is pending are done."""
         with self._db.transaction() as connection:
             for block in blocks:
+                if self._db.is_postgres:
+                    # Held before it is judged: who reopens it meanwhile changes its messages first.
+                    held = "SELECT 1 FROM blocks WHERE id = :block FOR UPDATE"
+                    self._db.execute(connection, held, block=block.id)
                 self._db.execute(
                     connection,
                     "UPDATE blocks SET worker_id = NULL, done = NOT EXISTS (SELECT 1 FROM messages "

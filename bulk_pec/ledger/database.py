@@ -7,9 +7,10 @@ here: how a batch of rows is handed to a statement (`Database.batch`) and which 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +28,8 @@ Mode = Literal["write", "read"]
 
 # Postgres: on for everything, whatever the server's default; an intent must be on disk before its POST.
 _POSTGRES_OPTIONS = "-c synchronous_commit=on -c statement_timeout=0 -c timezone=UTC -c jit=off"
-_SQLITE_CACHE_KIB = 65_536
+_SQLITE_CACHE_KIB = 4_096
+_SQLITE_LOADING_CACHE_KIB = 65_536
 _SQLITE_WAL_LIMIT = 64 * 1024 * 1024
 _BUSY_SECONDS = 30
 
@@ -81,7 +83,8 @@ class Database:
     def _take_lock(self) -> FileLock | None:
         if self.is_postgres or self.mode == "read":
             return None
-        return FileLock(self._path.with_name(self._path.name + ".lock"))
+        file = self._path.resolve()  # by whatever link it is reached, one file has one lock
+        return FileLock(file.with_name(file.name + ".lock"))
 
     def _drop_lock(self) -> None:
         if self._lock is not None:
@@ -114,6 +117,10 @@ class Database:
 
     def _connect_sqlite(self) -> sqlite3.Connection:
         how = "rwc" if self.mode == "write" else "ro"
+        if self.mode == "write":
+            # It holds names and addresses: made for this user alone, and by SQLite what lies beside it.
+            with suppress(OSError):  # SQLite says it in the next line
+                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(
             f"{self._path.absolute().as_uri()}?mode={how}",
             uri=True,
@@ -127,6 +134,18 @@ class Database:
             connection.execute(f"PRAGMA journal_size_limit={_SQLITE_WAL_LIMIT}")
         connection.execute(f"PRAGMA cache_size=-{_SQLITE_CACHE_KIB}")
         return connection
+
+    @contextmanager
+    def wide_cache(self, connection: Connection) -> Iterator[None]:
+        """A large page cache for a load: its indexes take a million keys in no order (SQLite)."""
+        if self.is_postgres:
+            yield
+            return
+        connection.exec_driver_sql(f"PRAGMA cache_size=-{_SQLITE_LOADING_CACHE_KIB}")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(f"PRAGMA cache_size=-{_SQLITE_CACHE_KIB}")
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -210,19 +229,19 @@ def _said(error: Exception) -> str:
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise _bad_url() from error
-    if (
-        parsed.drivername in {"sqlite", "sqlite+pysqlite"}
-        and parsed.database
-        and parsed.database != ":memory:"
-    ):
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
+        raise _bad_url() from None  # the cause's text may show a password
+    if parsed.drivername in {"sqlite", "sqlite+pysqlite"} and _names_a_file(parsed.database):
         return parsed
     if parsed.drivername == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername == "postgresql+psycopg":
         return parsed
     raise _bad_url()
+
+
+def _names_a_file(database: str | None) -> bool:
+    return bool(database) and database != ":memory:" and bool(Path(database or "").name)
 
 
 def _bad_url() -> ConfigError:

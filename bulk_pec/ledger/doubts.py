@@ -78,6 +78,22 @@ class Doubts:
             ).first()
         return GoodHarvest(*row) if row is not None else None
 
+    def lost_since(self, doubt: Doubt) -> bool:
+        """Whether a harvest since the attempt found that mail known before it had gone from the mailbox.
+
+        What went may have been, or have taken with it, the receipt that is looked for. A later steady
+        harvest does not bring it back.
+        """
+        with self._db.transaction() as connection:
+            lost = self._db.execute(
+                connection,
+                "SELECT 1 FROM harvests WHERE mailbox_id = :mailbox AND complete AND NOT steady "
+                "AND ended_at >= (SELECT opened_at FROM attempts WHERE id = :attempt) LIMIT 1",
+                mailbox=doubt.mailbox_id,
+                attempt=doubt.attempt,
+            ).first()
+        return lost is not None
+
     def later_accepted(self, doubt: Doubt) -> str | None:
         """The reference of a message posted by the same mailbox after the close, accepted since."""
         with self._db.transaction() as connection:
@@ -98,24 +114,26 @@ class Doubts:
         Returns False if the doubt has been settled otherwise meanwhile: then nothing is changed.
         """
         with self._db.transaction() as connection:
-            settled = self._db.execute(
+            # The message first, as a fold does: a receipt on another host waits, or has won already.
+            moved = self._db.execute(
                 connection,
-                "UPDATE attempts SET settlement = 'absence', settled_at = :now, settled_facts = :facts "
-                "WHERE id = :attempt AND outcome = 'in_doubt' AND settlement IS NULL "
-                "AND EXISTS (SELECT 1 FROM messages WHERE id = :message AND state = 'in_doubt') RETURNING id",
+                "UPDATE messages SET state = 'pending', harvest_after = :now, reason = 'absence accepted' "
+                "WHERE id = :message AND state = 'in_doubt' AND EXISTS (SELECT 1 FROM attempts a "
+                "WHERE a.id = :attempt AND a.message = :message AND a.outcome = 'in_doubt' "
+                "AND a.settlement IS NULL) RETURNING id",
                 attempt=doubt.attempt,
                 message=doubt.message,
                 now=now,
-                facts=orjson.dumps(facts).decode(),
             ).first()
-            if settled is None:
+            if moved is None:
                 return False
             self._db.execute(
                 connection,
-                "UPDATE messages SET state = 'pending', harvest_after = :now, reason = 'absence accepted' "
-                "WHERE id = :message AND state = 'in_doubt'",
-                message=doubt.message,
+                "UPDATE attempts SET settlement = 'absence', settled_at = :now, settled_facts = :facts "
+                "WHERE id = :attempt AND outcome = 'in_doubt' AND settlement IS NULL",
+                attempt=doubt.attempt,
                 now=now,
+                facts=orjson.dumps(facts).decode(),
             )
             reopen_blocks(self._db, connection, run.id, [doubt.message])
             changes = counts.Changes()

@@ -19,7 +19,7 @@ from bulk_pec.domain.receipts import RECEIPTS, Evidence, ReceiptKind
 from bulk_pec.domain.states import Delivery, MessageState
 from bulk_pec.ledger import counts
 from bulk_pec.ledger.database import Database
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs import Run, count_mailbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class WalkEnd:
         both_ends: It saw the whole inbox, or met mail known before it at both ends.
         steady: What was known at the ends still stood, and the box had not shrunk.
         quota_share: How full the box was.
+        ends: Fingerprints of the mails at both ends of what it read.
     """
 
     pages: int
@@ -62,6 +63,7 @@ class WalkEnd:
     both_ends: bool
     steady: bool
     quota_share: float | None
+    ends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +94,19 @@ class Inbox:
     def begin(self, mailbox_id: int, now: int) -> int:
         """Begin a harvest; returns its id."""
         with self._db.transaction() as connection:
-            return int(
-                self._db.execute(
-                    connection,
-                    "INSERT INTO harvests (mailbox_id, begun_at) VALUES (:mailbox, :now) RETURNING id",
-                    mailbox=mailbox_id,
-                    now=now,
-                ).scalar_one()
-            )
+            statement = "INSERT INTO harvests (mailbox_id, begun_at) VALUES (:mailbox, :now) RETURNING id"
+            return int(self._db.execute(connection, statement, mailbox=mailbox_id, now=now).scalar_one())
 
     def known_before(self, harvest: int, mailbox_id: int, mails: Sequence[Mail]) -> set[str]:
-        """Fingerprints of those mails that a harvest complete before this one has seen."""
+        """Fingerprints of those mails that a harvest which ended before this one began has seen."""
         batch = self._db.batch("asked", fingerprint="text")
         with self._db.transaction() as connection:
             rows = self._db.execute(
                 connection,
                 f"WITH {batch} SELECT r.fingerprint FROM asked "
                 "JOIN receipts r ON r.mailbox_id = :mailbox AND r.fingerprint = asked.fingerprint "
-                "JOIN harvests h ON h.id = r.harvest_id AND h.complete AND h.id <> :harvest",
+                "JOIN harvests own ON own.id = :harvest "
+                "JOIN harvests h ON h.id = r.harvest_id AND h.complete AND h.ended_at <= own.begun_at",
                 asked=self._db.rows([{"fingerprint": mail.fingerprint} for mail in mails]),
                 mailbox=mailbox_id,
                 harvest=harvest,
@@ -186,7 +183,8 @@ class Inbox:
             return 0
         folded = [_Folded.of(row, speaking[row.reference], now) for row in self._find(connection, speaking)]
         self._write(connection, mailbox_id, folded, now)
-        for run_id in {one.run_id for one in folded}:
+        for run_id in sorted({one.run_id for one in folded}):
+            count_mailbox(self._db, connection, run_id, mailbox_id)
             _count(self._db, connection, run_id, [one for one in folded if one.run_id == run_id], now)
         return sum(one.receipts for one in folded)
 
@@ -247,7 +245,7 @@ class Inbox:
             self._db.execute(
                 connection,
                 "UPDATE harvests SET ended_at = :now, complete = :yes, both_ends = :both, steady = :steady, "
-                "pages = :pages, total = :total, quota_share = :quota WHERE id = :harvest",
+                "pages = :pages, total = :total, ends = :ends, quota_share = :quota WHERE id = :harvest",
                 harvest=harvest,
                 now=now,
                 yes=True,
@@ -255,25 +253,26 @@ class Inbox:
                 steady=end.steady,
                 pages=end.pages,
                 total=end.total,
+                ends=" ".join(end.ends),
                 quota=end.quota_share,
             )
-            self._db.execute(
-                connection,
-                "UPDATE mailboxes SET harvested_at = :now WHERE id = :mailbox",
-                now=now,
-                mailbox=mailbox_id,
-            )
+            statement = "UPDATE mailboxes SET harvested_at = :now WHERE id = :mailbox"
+            self._db.execute(connection, statement, now=now, mailbox=mailbox_id)
 
     def last_total(self, mailbox_id: int) -> int | None:
         """What the provider said the box held at the last complete harvest."""
-        with self._db.transaction() as connection:
-            total = self._db.execute(
-                connection,
-                "SELECT total FROM harvests WHERE mailbox_id = :mailbox AND complete "
-                "ORDER BY id DESC LIMIT 1",
-                mailbox=mailbox_id,
-            ).scalar()
+        total = self._of_last("total", mailbox_id)
         return None if total is None else int(total)
+
+    def last_ends(self, mailbox_id: int) -> tuple[str, ...]:
+        """Fingerprints of the mails that stood at both ends of the box at the last complete harvest."""
+        return tuple((self._of_last("ends", mailbox_id) or "").split())
+
+    def _of_last(self, column: str, mailbox_id: int) -> Any:
+        where = "mailbox_id = :mailbox AND complete ORDER BY id DESC LIMIT 1"
+        with self._db.transaction() as connection:
+            statement = f"SELECT {column} FROM harvests WHERE {where}"
+            return self._db.execute(connection, statement, mailbox=mailbox_id).scalar()
 
     def mark_overdue(self, run: Run, before: int, now: int) -> int:
         """Messages sent (accepted, if that is known) before `before` and still unanswered are overdue."""

@@ -59,7 +59,8 @@ class Ledger:
         found = self._schema_version()
         if found == SCHEMA_VERSION:
             return
-        if self.database.mode == "write" and (found is None or upgrade):
+        older = found is not None and found < SCHEMA_VERSION
+        if self.database.mode == "write" and (found is None or (upgrade and older)):
             from bulk_pec.ledger import migrate  # noqa: PLC0415 - a fifth of a second, rarely needed
 
             migrate.upgrade(self.database, scripts)
@@ -70,7 +71,7 @@ class Ledger:
         raise ConfigError(
             f"The ledger {self.database.shown} has schema {found}; this version works with {SCHEMA_VERSION}.",
             hint="Back it up, then run `bulk-pec ledger upgrade`."
-            if found < SCHEMA_VERSION
+            if older
             else "It was written by a newer bulk-pec: upgrade this one.",
         )
 

@@ -7,6 +7,7 @@ bounded memory. The bulk goes through the driver's own fast path (executemany, C
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -97,27 +98,32 @@ class Loading:
         self.counts = Loaded()
 
     def __enter__(self) -> Self:
-        self._transaction = self._db.transaction()
-        self._connection = self._transaction.__enter__()
-        try:
+        with ExitStack() as stack:
+            self._connection = stack.enter_context(self._db.transaction())
+            stack.enter_context(self._db.wide_cache(self._connection))
             self._begin()
-        except Exception as error:
-            self._transaction.__exit__(type(error), error, error.__traceback__)
-            raise
+            self._open = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
+        if error is not None:
+            self._open.__exit__(kind, error, trace)
+            return
+        with self._open:
             self._finish()
-        self._transaction.__exit__(kind, error, trace)
 
     def _begin(self) -> None:
         db, connection = self._db, self._connection
         if db.is_postgres:
             # One load at a time: ids are handed out in order, and a run's messages lie side by side.
             db.execute(connection, "SELECT pg_advisory_xact_lock(707002)")
+        if db.execute(connection, "SELECT 1 FROM runs WHERE name = :name", name=self._new.name).first():
+            raise ListRefused(
+                f"The run {self._new.name!r} was loaded by another process a moment ago.",
+                hint="Nothing was loaded here. Start the same command again: it goes on with that run.",
+            )
         highest = db.execute(connection, "SELECT COALESCE(MAX(id), 0) FROM messages").scalar_one()
         self._first_id = self._next_id = highest + 1
         self._run_id = db.execute(
@@ -272,7 +278,7 @@ class Loading:
             raise ListRefused(
                 f"The list {self._new.list_name} has no valid row: of {counts.rows} rows, "
                 f"{counts.invalid} are invalid and {counts.duplicate} are duplicates.",
-                hint="Nothing was loaded. Mend the list; `bulk-pec plan` names the problem of every row.",
+                hint="Nothing was loaded. Mend the list and load it again.",
             )
         last = self._next_id - 1
         db.execute(

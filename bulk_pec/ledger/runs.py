@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.states import RunState
@@ -104,3 +104,15 @@ class Runs:
                 run=run.id,
                 now=now,
             )
+
+
+def count_mailbox(db: Database, connection: Connection, run_id: int, mailbox_id: int) -> None:
+    """Inside a transaction: from now on what is seen in this mailbox counts for the run; once is enough."""
+    db.execute(
+        connection,
+        "INSERT INTO run_mailboxes (run_id, mailbox_id, seen_before, unknown_before) "
+        "SELECT :run, id, seen, unknown FROM mailboxes WHERE id = :mailbox "
+        "ON CONFLICT (run_id, mailbox_id) DO NOTHING",
+        run=run_id,
+        mailbox=mailbox_id,
+    )

@@ -254,6 +254,7 @@ harvests = Table(
     Column("steady", Boolean, nullable=False, server_default=text("false"), comment="nothing known had gone"),
     Column("pages", Integer, nullable=False, server_default=_ZERO),
     Column("total", Integer, comment="what the provider said the box holds"),
+    Column("ends", Text, comment="fingerprints of the mails at both ends, parted by blanks"),
     Column("quota_share", Float),
     Index(None, "mailbox_id", "ended_at"),
 )

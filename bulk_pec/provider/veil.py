@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 from urllib.parse import quote, quote_plus
 
 import orjson
@@ -79,4 +80,6 @@ def _spellings(secret: str) -> set[str]:
         quote(clean, safe=""),
         quote_plus(clean),
         base64.b64encode(raw).decode(),
+        html.escape(clean),
+        raw.decode("latin-1"),  # a server that reads headers as latin-1 repeats them so
     }

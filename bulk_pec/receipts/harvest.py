@@ -73,6 +73,7 @@ class Harvester:
         mailbox_id = self._inbox.mailbox_id(mailbox.address)
         total_before = self._inbox.last_total(mailbox_id)
         walk = _Walk(self, mailbox, mailbox_id, self._inbox.begin(mailbox_id, self._clock.now()))
+        walk.missing = set(self._inbox.last_ends(mailbox_id))
         await walk.forward()
         if not walk.saw_all:
             await walk.backward()
@@ -81,8 +82,9 @@ class Harvester:
             pages=walk.pages,
             total=walk.total,
             both_ends=walk.both_ends,
-            steady=walk.steady and _no_less(total_before, walk.total),
+            steady=walk.steady and _no_less(total_before, walk.total) and not walk.missing,
             quota_share=quota.share,
+            ends=walk.ends,
         )
         self._inbox.complete(walk.id, mailbox_id, end, self._clock.now())
         return Harvest(walk.pages, walk.new, walk.matched, quota.share)
@@ -118,7 +120,15 @@ class _Walk:
         self.steady = True
         self.saw_all = False
         self.both_ends = False
+        self.missing: set[str] = set()  # of the mails that stood at the ends before
+        self._first: tuple[int, str] | None = None
+        self._last: tuple[int, str] | None = None
         self._last_page: int | None = None
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """The first mail of the first page and the last mail of the last one; none of an empty box."""
+        return tuple(end[1] for end in (self._first, self._last) if end is not None)
 
     async def forward(self) -> None:
         """From page 0 on, until known mail or the end. An empty page 0 may only mean a base of 1."""
@@ -161,7 +171,15 @@ class _Walk:
         page, mails = await self._harvester.read_page(self._mailbox, number)
         self.pages += 1
         self._note(page)
+        self._see(number, [mail.fingerprint for mail in mails])
         return (self._harvester.record(self, mails) if mails else False), len(mails)
+
+    def _see(self, number: int, fingerprints: list[str]) -> None:
+        if not fingerprints:
+            return
+        self.missing.difference_update(fingerprints)
+        self._first = min(self._first or (number, fingerprints[0]), (number, fingerprints[0]))
+        self._last = max(self._last or (number, fingerprints[-1]), (number, fingerprints[-1]))
 
     def _note(self, page: InboxPage) -> None:
         """A box that shrinks while it is read may have moved mail to where it was not looked for."""

@@ -19,7 +19,7 @@ def read(item: InboxItem) -> Mail:
         item,
         item_id=_storable(item.item_id),
         sender=_storable(item.sender),
-        subject=decoded(_storable(item.subject)),
+        subject=_storable(decoded(item.subject)),
         date=_storable(item.date),
     )
     reference = references.find(clean.subject)

@@ -3,7 +3,8 @@
 Absence is accepted, not proved, and only when all of this holds (docs/semantics.md, "Settling"):
 
 * `settle_after` has passed since the attempt was closed;
-* a harvest begun after that met both ends of the inbox, and nothing known had gone;
+* a harvest begun after that met both ends of the inbox; and since the attempt no harvest of that mailbox
+  found that anything known had gone;
 * a search for the reference finds no mail that carries it, and the same search does find the acceptance
   of a later message, posted from the same mailbox after the close: so the search works and mail arrives;
 * the mailbox was not full, neither before the attempt nor at that harvest: so a receipt could arrive.
@@ -112,6 +113,8 @@ class Settler:
             settled.hold("its mailbox is not in the configuration", waits=False)
         elif self._clock.now() <= since:
             settled.hold("settle_after has not passed", waits=True)
+        elif self._doubts.lost_since(doubt):
+            settled.hold("known mail has gone since the attempt, perhaps with its receipt", waits=False)
         elif (harvest := self._doubts.harvest_since(doubt.mailbox_id, since)) is None:
             settled.hold("no harvest since then met both ends of a steady inbox", waits=True)
         elif self._was_full(doubt, harvest):

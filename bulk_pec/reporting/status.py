@@ -125,7 +125,7 @@ def text(status: dict[str, Any]) -> str:
     lines.append(
         "Every row is accounted for."
         if status["balanced"]
-        else "THE FIGURES DO NOT BALANCE: run `bulk-pec ledger check` and do not send."
+        else "THE FIGURES DO NOT BALANCE: this is a bug. Send nothing, keep the ledger, and report it."
     )
     return "\n".join(lines)
 

@@ -149,4 +149,16 @@ def background(options: SandboxOptions | None = None) -> Iterator[Sandbox]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        loop.close()
+        _finish(loop)
+
+
+def _finish(loop: asyncio.AbstractEventLoop) -> None:
+    """End what still runs in a stopped loop, such as answers held back by a fault, and close it."""
+
+    async def end(left: set[asyncio.Task[object]]) -> None:
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    loop.run_until_complete(end(asyncio.all_tasks(loop)))
+    loop.close()

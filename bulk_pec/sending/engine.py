@@ -16,6 +16,7 @@ from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Run
 from bulk_pec.ledger.workers import Worker
 from bulk_pec.provider.client import PecClient
+from bulk_pec.sending.allowance import Allowance
 from bulk_pec.sending.committer import Committer, LedgerThread
 from bulk_pec.sending.freight import Freight
 from bulk_pec.sending.health import Health
@@ -77,7 +78,7 @@ class Engine:
         self._health = Health(options.max_failure_share)
         self._thread = LedgerThread()
         self._sent = Sent()
-        self._left = options.max_messages
+        self._allowance = Allowance(options.max_messages, stops)
 
     async def run(self) -> Sent:
         """Send until nothing is left to claim or something stops it.
@@ -159,15 +160,16 @@ class Engine:
             source.done()
             return
         message, letter = draft.message, await self._writer.letter(draft)
-        if not self._may_start():
+        if not await self._allowance.take():
             source.done()
             return
         posted = await poster.post(message, letter)
+        if posted is not None:
+            self._account(posted)  # first: what it says of the provider outranks an allowance used up
+        self._allowance.settle(used=posted is not None)
         if posted is None:
-            self._left = None if self._left is None else self._left + 1
             source.done()
             return
-        self._account(posted)
         if posted.outcome.verdict in MAY_TRY_AGAIN and not self._stops.asked:
             again = replace(message, attempts=message.attempts + 1, mailbox_id=self._box.id)
             source.again(again, posted.not_before)
@@ -183,16 +185,6 @@ class Engine:
         if message.mailbox_id not in {None, self._box.id}:
             raise Uncomposable("it is bound to the mailbox that first tried it, which is not configured now")
         return self._writer.draft(message)
-
-    def _may_start(self) -> bool:
-        """Whether `max_messages` allows another attempt; the last one allowed stops the claims."""
-        if self._left is None:
-            return True
-        if self._left <= 0:
-            self._stops.claims(Reason.MAX_MESSAGES)
-            return False
-        self._left -= 1
-        return True
 
     def _account(self, posted: Posted) -> None:
         outcome = posted.outcome

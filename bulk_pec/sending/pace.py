@@ -100,14 +100,15 @@ class Pace:
         """The provider asked for less: pause, then go on at half the rate. Returns the pause in seconds.
 
         Answers that come while a pause is on belong to it: they neither lengthen it nor halve again,
-        unless one names a later time.
+        unless one names a later time. A Retry-After of nought names none.
         """
         now = anyio.current_time()
         if self.paused:
             self._paused_until = max(self._paused_until, now + (retry_after or 0.0))
+            self._throttled_at = self._paused_until  # the calm time counts from the pause's real end
             return self._paused_until - now
         self._pauses = self._pauses + 1 if now - self._throttled_at < _LONGEST_PAUSE + _CALM else 1
-        pause = _pause(self._pauses) if retry_after is None else retry_after
+        pause = retry_after or _pause(self._pauses)
         self._throttled_at = now + pause
         self._share = max(_LEAST_SHARE, self._share / 2)
         self._paused_until = now + pause

@@ -117,6 +117,12 @@ def upgrade() -> None:
         ),
         sa.Column("pages", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("total", sa.Integer(), nullable=True, comment="what the provider said the box holds"),
+        sa.Column(
+            "ends",
+            sa.Text(),
+            nullable=True,
+            comment="fingerprints of the mails at both ends, parted by blanks",
+        ),
         sa.Column("quota_share", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_harvests")),
     )

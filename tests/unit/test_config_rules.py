@@ -34,6 +34,7 @@ ASKING = {
     "receipts.archive": "[receipts]\narchive = 'archive'",
     "receipts.delete_after_archive": "[receipts]\narchive = 'a'\ndelete_after_archive = true\n"
     "signed_originals_kept_elsewhere = true",
+    "observe.log_format=json": "[observe]\nlog_format = 'json'",
     "observe.metrics_file": "[observe]\nmetrics_file = 'x.prom'",
     "observe.healthcheck_url": "[observe]\nhealthcheck_url = 'https://example.com/x'",
     "observe.notify": "[observe]\nnotify = ['json://example.com']",

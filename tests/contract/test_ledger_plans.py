@@ -1,0 +1,232 @@
+"""Plans: on a ledger of 100,000 messages no statement of the daily work reads a big table from end to end.
+
+The statements are those really executed, caught on their way to the driver and then explained.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from support.ledgers import (
+    HOUR,
+    IN_DOUBT,
+    NOW,
+    SENT,
+    Desk,
+    a_row,
+    database_on,
+    end,
+    mail,
+    new_run,
+    open_ledger,
+)
+
+from bulk_pec.domain.receipts import ReceiptKind
+from bulk_pec.ledger.attempts import Closing
+from bulk_pec.ledger.claims import PendingMessage
+from bulk_pec.ledger.ledger import Ledger
+
+SIZE = 100_000
+BATCH = 5_000
+TRIED = 20_000
+"""Messages that had an attempt; all but a hundred have a receipt, and these are in doubt."""
+
+_BIG = re.compile(r"\b(messages|attempts|receipts)(?:\s+(?:AS\s+)?(?!SET\b|ON\b|WHERE\b)([a-z]))?\b")
+_PARTIAL = ("uq_attempts_open", "ix_attempts_doubt")
+"""Indexes over the few rows that are open or in doubt: reading one whole is reading little."""
+
+
+class Explained:
+    """The statements that were executed, each with the plan the database would follow."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.statements: list[tuple[str, Any]] = []
+
+    def note(self, statement: str, parameters: Any) -> None:
+        """Keep a statement that touches a table."""
+        if re.match(r"\s*(SELECT|UPDATE|INSERT|WITH)\b", statement):
+            self.statements.append((statement, parameters))
+
+    def scans(self) -> list[str]:
+        """Every line of every plan that reads a big table from end to end, with its statement."""
+        return [
+            f"{line} IN {statement}" for statement, plan in self.plans() for line in _scans(statement, plan)
+        ]
+
+    def plans(self) -> list[tuple[str, list[str]]]:
+        """Each statement's plan, line by line."""
+        postgres = self._ledger.database.is_postgres
+        how = "EXPLAIN " if postgres else "EXPLAIN QUERY PLAN "
+        with self._ledger.database.transaction() as connection:
+            return [
+                (
+                    statement,
+                    [str(row[-1]) for row in connection.exec_driver_sql(how + statement, parameters).all()],
+                )
+                for statement, parameters in self.statements
+            ]
+
+
+def _scans(statement: str, plan: list[str]) -> list[str]:
+    names = {name for match in _BIG.findall(statement) for name in match if name}
+    found = []
+    for line in plan:
+        scan = re.search(r"Seq Scan on (\w+)|^SCAN (\w+)", line)
+        if scan and (scan[1] or scan[2]) in names and not any(index in line for index in _PARTIAL):
+            found.append(line)
+    return found
+
+
+@contextmanager
+def _watched(ledger: Ledger) -> Iterator[Explained]:
+    """Catch what is executed inside."""
+    explained, engine = Explained(ledger), ledger.database.engine
+
+    def caught(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        explained.note(statement, parameters)
+
+    event.listen(engine, "before_cursor_execute", caught)
+    try:
+        yield explained
+    finally:
+        event.remove(engine, "before_cursor_execute", caught)
+    assert explained.statements
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A worker on a run of 100,000 messages, a fifth of them tried; the database knows its own size."""
+    if request.param == "postgres":
+        with database_on(request.getfixturevalue("postgres_server")) as url:
+            yield from _filled(url)
+    else:
+        yield from _filled(f"sqlite:///{tmp_path_factory.mktemp('plans') / 'ledger.db'}")
+
+
+def _filled(url: str) -> Iterator[Desk]:
+    with open_ledger(url) as ledger:
+        with ledger.load(new_run(), NOW) as loading:
+            for first in range(1, SIZE + 1, BATCH):
+                loading.add([a_row(number) for number in range(first, first + BATCH)])
+        desk = Desk.of(ledger, ledger.runs.get("giugno"), claim=False)
+        for night in range(TRIED // BATCH):
+            _try(desk, _fetch(desk, BATCH), NOW + night * 24 * HOUR)
+        with ledger.database.transaction() as connection:
+            ledger.database.execute(connection, "ANALYZE")
+        yield desk
+
+
+def _fetch(desk: Desk, size: int) -> list[PendingMessage]:
+    """Claim blocks until so many messages are at hand."""
+    fetched: list[PendingMessage] = []
+    while len(fetched) < size:
+        block = desk.ledger.claims.take(desk.worker, 0)
+        assert block is not None
+        fetched += desk.ledger.claims.pending(block)
+    return fetched
+
+
+def _try(desk: Desk, batch: list[PendingMessage], now: int) -> None:
+    """One attempt for each; most are answered and acknowledged, the last 25 are in doubt."""
+    ledger = desk.ledger
+    tick = ledger.attempts.tick(desk.worker, [desk.intent(one) for one in batch], [], now)
+    outcomes = [(one, SENT) for one in batch[:-25]] + [(one, IN_DOUBT) for one in batch[-25:]]
+    closings = [Closing(tick.opened[one.id], one.id, outcome, now + 1) for one, outcome in outcomes]
+    ledger.attempts.tick(desk.worker, [], closings, now + 1)
+    walk = ledger.inbox.begin(desk.mailbox, now)
+    mails = [mail(ReceiptKind.ACCEPTED, one.reference) for one in batch[:-25]]
+    ledger.inbox.add_page(walk, desk.mailbox, mails, now + 2)
+    ledger.inbox.complete(walk, desk.mailbox, end(), now + 3)
+
+
+def test_the_guard_sees_a_scan(desk: Desk) -> None:
+    """A statement that must read everything is caught: otherwise the tests below would prove nothing."""
+    with _watched(desk.ledger) as explained, desk.ledger.database.transaction() as connection:
+        for statement in (
+            "SELECT COUNT(*) FROM messages m WHERE m.reason = 'x'",
+            "UPDATE attempts SET detail = 'x' WHERE detail = 'y'",
+            "SELECT r.id FROM runs q JOIN receipts r ON r.subject = q.name",
+        ):
+            desk.ledger.database.execute(connection, statement)
+    assert len(explained.scans()) == 3
+
+
+def test_claiming_a_block_and_reading_it(desk: Desk) -> None:
+    """A claim costs the same at the start of a run and at its end: key ranges, never a state."""
+    with _watched(desk.ledger) as explained:
+        block = desk.ledger.claims.take(desk.worker, 0)
+        assert block is not None
+        assert len(desk.ledger.claims.pending(block)) == 500
+        desk.ledger.claims.give_back(desk.worker, [block])
+    assert explained.scans() == []
+    assert len(explained.statements) >= 3
+
+
+def test_an_intent_and_its_outcome(desk: Desk) -> None:
+    """The hot path finds messages and attempts by their keys, also when a message is tried again."""
+    (pending, *_) = _fetch(desk, 1)
+    with _watched(desk.ledger) as explained:
+        attempt = desk.ledger.attempts.tick(desk.worker, [desk.intent(pending)], [], NOW).opened[pending.id]
+        closing = Closing(attempt, pending.id, IN_DOUBT, NOW)
+        desk.ledger.attempts.tick(desk.worker, [], [closing], NOW)
+        late = Closing(attempt, pending.id, SENT, NOW)
+        desk.ledger.attempts.tick(desk.worker, [], [late], NOW)
+    assert explained.scans() == []
+    assert len(explained.statements) >= 8
+
+
+def test_a_page_of_receipts(desk: Desk) -> None:
+    """Known mail, new mail, adopted mail and the fold: by fingerprint, by reference, by message."""
+    (doubted, *_) = desk.ledger.doubts.of(desk.run)
+    page = [mail(ReceiptKind.DELIVERED, doubted.reference), mail(ReceiptKind.FOREIGN, None)]
+    walk = desk.ledger.inbox.begin(desk.mailbox, NOW + HOUR)
+    with _watched(desk.ledger) as explained:
+        desk.ledger.inbox.known_before(walk, desk.mailbox, page)
+        assert desk.ledger.inbox.add_page(walk, desk.mailbox, page, NOW + HOUR).matched == 1
+        desk.ledger.inbox.complete(walk, desk.mailbox, end(), NOW + HOUR)
+        desk.ledger.inbox.last_total(desk.mailbox)
+    assert explained.scans() == []
+    assert len(explained.statements) >= 9
+
+
+def test_settling_a_doubt(desk: Desk) -> None:
+    """Doubts are few and have an index of their own, so finding them does not read what was sent."""
+    ledger = desk.ledger
+    with _watched(ledger) as explained:
+        doubt, *_ = ledger.doubts.of(desk.run)
+        ledger.doubts.harvest_since(doubt.mailbox_id, 0)
+        ledger.doubts.later_accepted(doubt)
+        assert ledger.doubts.accept_absence(desk.run, doubt, {}, NOW)
+    assert explained.scans() == []
+
+
+def test_recovery(desk: Desk) -> None:
+    """A start after a crash looks at what is open, not at all that was ever tried."""
+    with _watched(desk.ledger) as explained:
+        desk.ledger.workers.recover(NOW)
+    assert explained.scans() == []
+
+
+def test_the_figures_of_a_run(desk: Desk) -> None:
+    """Status reads counters: no table that grows with the run is touched at all."""
+    with _watched(desk.ledger) as explained:
+        desk.ledger.views.figures(desk.run)
+        desk.ledger.runs.get("last")
+    assert explained.scans() == []
+    assert not any(_BIG.search(statement) for statement, _ in explained.statements)
+
+
+def test_a_page_of_rows(desk: Desk) -> None:
+    """The export reads on from the last id of its last page, so the last page costs what the first does."""
+    with _watched(desk.ledger) as explained:
+        rows = desk.ledger.views.rows(desk.run)
+        for _ in range(5_000):
+            next(rows)
+    assert explained.scans() == []
+    assert len(explained.statements) >= 3

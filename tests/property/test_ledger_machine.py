@@ -1,0 +1,283 @@
+"""A state machine over the real SQLite ledger: whatever comes in whatever order, the promises hold.
+
+The machine keeps its own small memory of what must be true of each attempt, written from
+docs/semantics.md and not from the ledger's code, and compares after every step.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from support.ledgers import (
+    IN_DOUBT,
+    NOT_SENT,
+    NOW,
+    REFUSED,
+    REJECTED,
+    SENT,
+    THROTTLED,
+    Desk,
+    end,
+    load,
+    mail,
+    open_ledger,
+    query,
+    recount,
+)
+
+from bulk_pec.domain.outcomes import Outcome
+from bulk_pec.domain.receipts import RECEIPTS, ReceiptKind
+from bulk_pec.domain.states import RunState
+from bulk_pec.ledger.attempts import Closing, Intent
+from bulk_pec.ledger.doubts import Doubt
+from bulk_pec.ledger.ledger import Ledger
+
+MESSAGES = 4
+OUTCOMES = (SENT, REJECTED, NOT_SENT, THROTTLED, REFUSED, IN_DOUBT)
+_AGAIN = {"not_sent", "throttled", "refused"}
+_outcomes = st.sampled_from(OUTCOMES)
+_messages = st.integers(0, MESSAGES - 1)
+
+
+@dataclass
+class Attempt:
+    """An attempt as the provider's side would tell it."""
+
+    id: int
+    message: int
+    worker: int
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """One run of a few messages; workers come, send, die and answer late; receipts come at any time."""
+
+    attempts = Bundle("attempts")
+    doubts = Bundle("doubts")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = tempfile.TemporaryDirectory(prefix="machine-")
+        self.ledger: Ledger = open_ledger(f"sqlite:///{Path(self._folder.name) / 'ledger.db'}")
+        self.now = NOW
+        self.ever_sent: set[int] = set()
+        self.walk: int | None = None
+        self.waits_since: dict[int, int] = {}
+
+    @initialize()
+    def start(self) -> None:
+        """Load the run and register the first worker."""
+        self.run = load(self.ledger, MESSAGES)
+        self.desk = Desk.of(self.ledger, self.run)
+        self.references = {
+            row["id"]: row["reference"] for row in query(self.ledger, "SELECT id, reference FROM messages")
+        }
+
+    def tick(self) -> int:
+        """A later moment than every one before."""
+        self.now += 1_000
+        return self.now
+
+    def identity(self, place: int) -> int:
+        """The id of a message by its place."""
+        return self.run.first_id + place
+
+    def states(self) -> dict[int, str]:
+        """Each message's state."""
+        return {row["id"]: row["state"] for row in query(self.ledger, "SELECT id, state FROM messages")}
+
+    @rule(target=attempts, place=_messages)
+    def intend(self, place: int) -> object:
+        """The worker writes an intent for a message it was handed."""
+        identity = self.identity(place)
+        before = self.states()[identity]
+        pending = next((one for one in self.desk.pending() if one.id == identity), None)
+        if pending is None:
+            return multiple()
+        assert before == "pending"
+        assert identity not in self.waits_since, "no harvest has ended since its absence was accepted"
+        attempt = self.desk.open(pending, self.tick())
+        assert attempt is not None
+        return Attempt(attempt, identity, self.desk.worker.id)
+
+    @rule(place=_messages, number=st.integers(0, 5))
+    def intend_blindly(self, place: int, number: int) -> None:
+        """A worker with an old story writes an intent for anything: the ledger takes it only if it may."""
+        identity = self.identity(place)
+        (row,) = query(self.ledger, "SELECT state, attempts FROM messages WHERE id = :id", id=identity)
+        if row["state"] == "pending" and number == row["attempts"] + 1:
+            return  # the ledger would rightly take it, and nobody would hold the attempt
+        block = self.desk.blocks[0].id if self.desk.blocks else 1
+        intent = Intent(identity, number, block, self.desk.mailbox, f"d{identity}", None)
+        assert self.ledger.attempts.tick(self.desk.worker, [intent], [], self.tick()).opened == {}
+
+    @rule(attempt=attempts, outcome=_outcomes)
+    def answer(self, attempt: Attempt, outcome: Outcome) -> None:
+        """An answer is recorded: on time, late, or once more."""
+        closing = Closing(attempt.id, attempt.message, outcome, self.tick())
+        self.ledger.attempts.tick(self.desk.worker, [], [closing], self.now)
+
+    @rule(attempt=attempts, first=_outcomes, second=_outcomes)
+    def answer_twice_at_once(self, attempt: Attempt, first: Outcome, second: Outcome) -> None:
+        """Two answers for one attempt share a commit."""
+        closings = [Closing(attempt.id, attempt.message, one, self.tick()) for one in (first, second)]
+        self.ledger.attempts.tick(self.desk.worker, [], closings, self.now)
+
+    @rule()
+    def crash_and_recover(self) -> None:
+        """The process dies; the next one recovers and claims what is pending."""
+        dead = self.desk.worker.id
+        of_the_dead = "SELECT message FROM attempts WHERE closed_at IS NULL AND worker_id = :dead"
+        open_before = {row["message"] for row in query(self.ledger, of_the_dead, dead=dead)}
+        self.ledger.workers.recover(self.tick())
+        after = self.states()
+        assert all(after[identity] in {"in_doubt", "sent"} for identity in open_before)  # invariant 11
+        self.desk = Desk.of(self.ledger, self.run)
+
+    @rule()
+    def leave_and_return(self) -> None:
+        """The process ends in good order with nothing in flight; another one starts."""
+        if query(self.ledger, "SELECT id FROM attempts WHERE closed_at IS NULL"):
+            return
+        self.desk.leave()
+        self.desk = Desk.of(self.ledger, self.run)
+        self.everything_pending_is_in_a_claimed_block()
+
+    @rule(place=_messages, kind=st.sampled_from(sorted(ReceiptKind)), shown=st.booleans())
+    def receipt(self, place: int, kind: ReceiptKind, shown: bool) -> None:
+        """A page with one mail is read."""
+        identity = self.identity(place)
+        walk = self.ledger.inbox.begin(self.desk.mailbox, self.tick())
+        token = "2020082610003492" if shown else None
+        one = mail(kind, self.references[identity], at=self.now, message_id=token)
+        matched = self.ledger.inbox.add_page(walk, self.desk.mailbox, [one], self.now).matched
+        assert matched == (kind in RECEIPTS)
+        if kind in RECEIPTS:
+            assert self.states()[identity] == "sent"
+            self.waits_since.pop(identity, None)
+
+    @rule()
+    def harvest_ends(self) -> None:
+        """A walk that found nothing new ends: what waited for it may be tried again."""
+        walk = self.ledger.inbox.begin(self.desk.mailbox, self.tick())
+        self.ledger.inbox.complete(walk, self.desk.mailbox, end(), self.tick())
+        self.waits_since.clear()
+
+    @rule(target=doubts)
+    def read_doubts(self) -> object:
+        """Somebody looks at what is in doubt, to settle it now or much later."""
+        found = self.ledger.doubts.of(self.run)
+        in_doubt = {identity for identity, state in self.states().items() if state == "in_doubt"}
+        assert {doubt.message for doubt in found} == in_doubt
+        return multiple(*found)
+
+    @rule(doubt=consumes(doubts))
+    def accept_absence(self, doubt: Doubt) -> None:
+        """An absence is accepted, on facts that may have grown old."""
+        before = self.states()[doubt.message]
+        accepted = self.ledger.doubts.accept_absence(self.run, doubt, {}, self.tick())
+        assert not accepted or before == "in_doubt"
+        if accepted:
+            self.waits_since[doubt.message] = self.now
+
+    @rule()
+    def overdue(self) -> None:
+        """Time passes without receipts."""
+        self.ledger.inbox.mark_overdue(self.run, self.now, self.tick())
+
+    def everything_pending_is_in_a_claimed_block(self) -> None:
+        """Nothing pending is forgotten in a block that counts as done."""
+        lost = query(
+            self.ledger,
+            "SELECT m.id FROM messages m JOIN blocks b ON m.id BETWEEN b.first_id AND b.last_id "
+            "WHERE m.state = 'pending' AND b.done",
+        )
+        assert lost == []
+
+    @invariant()
+    def at_most_one_open_attempt(self) -> None:
+        """Invariant 2."""
+        open_ones = query(self.ledger, "SELECT message FROM attempts WHERE closed_at IS NULL")
+        assert len(open_ones) == len({row["message"] for row in open_ones})
+
+    @invariant()
+    def every_further_attempt_was_allowed(self) -> None:
+        """Invariant 3: the one before it was recorded as not sent, or its absence was accepted.
+
+        A late answer that it was sent after all may follow, and is then the story of a twin.
+        """
+        told: dict[int, list[dict[str, object]]] = {}
+        for row in query(self.ledger, "SELECT * FROM attempts ORDER BY message, number"):
+            told.setdefault(row["message"], []).append(row)
+        for rows in told.values():
+            assert [row["number"] for row in rows] == list(range(1, len(rows) + 1))
+            for row in rows[:-1]:
+                absent = row["settlement"] == "absence"
+                twin = row["settlement"] == "late_answer" and row["outcome"] == "sent"
+                assert row["outcome"] in _AGAIN or absent or twin
+            assert len({row["digest"] for row in rows}) == 1
+
+    @invariant()
+    def sent_never_leaves(self) -> None:
+        """Invariant 4."""
+        sent = {identity for identity, state in self.states().items() if state == "sent"}
+        assert self.ever_sent <= sent
+        self.ever_sent = sent
+
+    @invariant()
+    def what_the_provider_took_is_sent(self) -> None:
+        """No message with an attempt recorded as sent waits to be tried again."""
+        taken = query(
+            self.ledger,
+            "SELECT m.state FROM attempts a JOIN messages m ON m.id = a.message WHERE a.outcome = 'sent'",
+        )
+        assert {row["state"] for row in taken} <= {"sent"}
+
+    @invariant()
+    def the_sums_balance(self) -> None:
+        """Invariant 6, and every counter equals its recount."""
+        if self.references_known():
+            recount(self.ledger, self.run)
+
+    @invariant()
+    def finished_means_settled(self) -> None:
+        """Invariant 10."""
+        if self.references_known():
+            unsettled = set(self.states().values()) & {"pending", "sending", "in_doubt"}
+            finished = self.ledger.runs.get("giugno").state is RunState.FINISHED
+            assert finished is not bool(unsettled)
+
+    @invariant()
+    def a_message_that_is_sending_has_its_attempt_open(self) -> None:
+        """Invariant 11: an open attempt means sending, an unsettled one in doubt; pending has neither."""
+        rows = query(
+            self.ledger,
+            "SELECT m.state, SUM(a.closed_at IS NULL) AS open, "
+            "SUM(a.outcome = 'in_doubt' AND a.settlement IS NULL) AS unsettled "
+            "FROM messages m JOIN attempts a ON a.message = m.id GROUP BY m.id",
+        )
+        for row in rows:
+            assert (row["state"] == "sending") == bool(row["open"]) or row["state"] == "sent"
+            assert (row["state"] == "in_doubt") == bool(row["unsettled"])
+
+    def references_known(self) -> bool:
+        """Whether the run has been loaded."""
+        return hasattr(self, "references")
+
+    def teardown(self) -> None:
+        """Close the ledger and remove its folder."""
+        self.ledger.close()
+        self._folder.cleanup()
+
+
+TestLedgerMachine = LedgerMachine.TestCase
+TestLedgerMachine.settings = settings(
+    max_examples=40,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
