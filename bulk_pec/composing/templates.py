@@ -136,7 +136,8 @@ class Composer:
 def digest_of(letter: Letter) -> str:
     """Hex SHA-256 of what one attempt says: recipients, subject, body, attachments (invariant 8)."""
     hashed = hashlib.sha256()
-    for part in (*letter.recipients, letter.subject, letter.body, *(a.sha256 for a in letter.attachments)):
+    files = (part for a in letter.attachments for part in (a.name, a.mime, a.sha256))
+    for part in (*letter.recipients, letter.subject, letter.body, *files):
         hashed.update(part.encode("utf-8", "surrogatepass") + b"\x1f")
     return hashed.hexdigest()
 
@@ -179,7 +180,8 @@ def _compile(source: str, where: str, *, html: bool) -> _Compiled:
     )
     try:
         parsed = environment.parse(source)
-        names = frozenset(meta.find_undeclared_variables(parsed))
+        # Jinja2's own helpers (range, namespace …) are looked up like columns, but no list has to have them.
+        names = frozenset(meta.find_undeclared_variables(parsed) - environment.globals.keys())
         return _Compiled(environment.from_string(source), names, not _is_total(parsed))
     except TemplateSyntaxError as error:
         raise ListRefused(
