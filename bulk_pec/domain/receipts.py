@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from enum import StrEnum
 
@@ -72,7 +72,7 @@ _ON_BEHALF = "PERCONTODI:"
 def decoded(subject: str) -> str:
     """A subject with RFC 2047 words decoded and every run of blanks made one; odd input stays as it is."""
     if "=?" in subject:
-        with contextlib.suppress(HeaderParseError, LookupError, UnicodeError, ValueError):
+        with contextlib.suppress(MessageError, LookupError, UnicodeError, ValueError):
             subject = str(make_header(decode_header(subject)))
     return " ".join(subject.split())
 

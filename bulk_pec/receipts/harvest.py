@@ -20,6 +20,10 @@ from bulk_pec.receipts.reading import read
 PAGE = 25
 """Items a page, as documented by the vendor."""
 
+SAME = 3
+"""Pages in a row that hold the very same mails: then the last one is being repeated, and there is no more.
+Two may be the same by chance: page 0 and 1 where pages count from 1, or 25 mails that came in between."""
+
 
 class Listing(Protocol):
     """Reads pages and quotas, at the GET rate."""
@@ -124,6 +128,8 @@ class _Walk:
         self._first: tuple[int, str] | None = None
         self._last: tuple[int, str] | None = None
         self._last_page: int | None = None
+        self._page_before: list[str] = []
+        self._same = 1
 
     @property
     def ends(self) -> tuple[str, ...]:
@@ -171,7 +177,12 @@ class _Walk:
         page, mails = await self._harvester.read_page(self._mailbox, number)
         self.pages += 1
         self._note(page)
-        self._see(number, [mail.fingerprint for mail in mails])
+        fingerprints = [mail.fingerprint for mail in mails]
+        self._see(number, fingerprints)
+        self._same = self._same + 1 if mails and fingerprints == self._page_before else 1
+        self._page_before = fingerprints
+        if self._same >= SAME:
+            return False, 0
         return (self._harvester.record(self, mails) if mails else False), len(mails)
 
     def _see(self, number: int, fingerprints: list[str]) -> None:

@@ -101,11 +101,12 @@ def _csv(target: Path, inputs: Sequence[str], views: Iterator[RowView], *, excel
 
 def _csv_into(file: TextIO, inputs: Sequence[str], views: Iterator[RowView], *, excel: bool) -> int:
     writer = csv.writer(file, delimiter=";" if excel else ",", lineterminator="\r\n" if excel else "\n")
-    writer.writerow(header(inputs))
+    names = header(inputs)
+    writer.writerow(map(_defused, names) if excel else names)
     count = 0
     for view in views:
         values = record(view, len(inputs))
-        writer.writerow([_defused(value) for value in values] if excel else values)
+        writer.writerow(map(_defused, values) if excel else values)
         count += 1
     return count
 

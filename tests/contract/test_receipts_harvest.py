@@ -38,9 +38,16 @@ SHAPES = {
     ),
     "pages too few": Shape(pages=lambda true: true - 1, newest_first=False),
     "pages too many": Shape(pages=lambda true: true + 3, newest_first=False),
+    "the last page for ever": Shape(repeats_last=True),
+    "the last page for ever, base 0, oldest first": Shape(base=0, newest_first=False, repeats_last=True),
+    "the last page for ever, and no total": Shape(
+        repeats_last=True, total=lambda _: None, pages=lambda _: None
+    ),
     "pages always one, base 0": Shape(base=0, pages=lambda _: 1, newest_first=False),
 }
-TRUTHFUL = [name for name in SHAPES if not name.startswith(("total", "neither", "pages", "an empty"))]
+TRUTHFUL = [
+    name for name in SHAPES if not name.startswith(("total", "neither", "pages", "an empty", "the last"))
+]
 
 
 @dataclass

@@ -55,6 +55,7 @@ class Shape:
         pages: What is said of the number of pages.
         empty_zero: With base 1, page 0 is empty.
         shifting_ids: Ids are places in the list.
+        repeats_last: Beyond the last page there is the last page again, instead of an empty one.
     """
 
     base: int = 1
@@ -63,6 +64,7 @@ class Shape:
     pages: Callable[[int], int | None] = lambda true: true
     empty_zero: bool = False
     shifting_ids: bool = False
+    repeats_last: bool = False
 
 
 @dataclass
@@ -107,6 +109,8 @@ class MemoryInbox:
         if number == 0 and shape.base == 1 and not shape.empty_zero:
             number = 1
         listed = mails[::-1] if shape.newest_first else mails
+        if shape.repeats_last:
+            number = min(number, max(0, len(mails) - 1) // SIZE + shape.base)
         start = (number - shape.base) * SIZE
         items = listed[start : start + SIZE] if start >= 0 else []
         if shape.shifting_ids:

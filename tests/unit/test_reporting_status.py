@@ -1,0 +1,133 @@
+"""Status: the JSON document that scripts rely on, and the same in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from bulk_pec.domain.states import Delivery, MessageState, RunState
+from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.views import Figures
+from bulk_pec.reporting.status import Terms, document, iso, text
+
+NOW = 1_800_000_000_000
+TERMS = Terms(price=0.05, rate=1.0)
+RUN = Run(1, "giugno", RunState.SENDING, NOW, NOW, None, "l.csv", "a", "b", ("pec",), 1, 100, 110)
+KEYS = {
+    "rows": ["input", "messages", "invalid", "duplicate", "suppressed"],
+    "messages": ["pending", "sending", "sent", "rejected", "in_doubt", "cancelled", "abandoned"],
+    "delivery": ["none", "accepted", "not_accepted", "delivered", "undelivered", "overdue"],
+    "receipts": ["seen", "matched", "foreign", "unknown"],
+}
+TOP = ["schema", "run", "state", "rows", "messages", "delivery", "balanced", "attempts", "receipts", "cost"]
+TOP += ["eta", "binding", "updated_at"]
+
+
+def _values(**changed: int) -> dict[str, int]:
+    """The counters of 110 rows, 100 of them messages; `changed` puts others in their place."""
+    values: dict[str, int] = {state.value: 0 for state in MessageState}
+    values |= {f"delivery_{state}": 0 for state in Delivery}
+    values |= {"invalid": 4, "duplicate": 5, "suppressed": 1, "attempts": 63, "receipts_matched": 70}
+    values |= {"pending": 37, "sent": 60, "in_doubt": 2, "rejected": 1}
+    values |= {"delivery_none": 5, "delivery_accepted": 15, "delivery_delivered": 40}
+    return values | changed
+
+
+def _document(run: Run = RUN, terms: Terms = TERMS, seen: int = 80, **changed: int) -> dict[str, Any]:
+    return document(run, Figures(_values(**changed), seen, 3, NOW - 5_000), terms, NOW)
+
+
+def test_its_names_are_those_promised() -> None:
+    """Every key of the document, no more and no less, in the promised places; it is JSON."""
+    shown = orjson.loads(orjson.dumps(_document()))
+    assert sorted(shown) == sorted(TOP)
+    for name, keys in KEYS.items():
+        assert sorted(shown[name]) == sorted(keys)
+
+
+def test_its_figures() -> None:
+    """Everything is where it belongs, and the sums hold."""
+    shown = _document()
+    assert (shown["schema"], shown["run"], shown["state"]) == (1, "giugno", "sending")
+    assert shown["rows"] == {"input": 110, "messages": 100, "invalid": 4, "duplicate": 5, "suppressed": 1}
+    assert sum(shown["delivery"].values()) == shown["messages"]["sent"] == 60
+    assert shown["balanced"] is True
+    assert shown["attempts"] == 63
+    assert shown["updated_at"] == "2027-01-15T07:59:55Z"
+
+
+def test_mails_seen_are_matched_foreign_or_unknown() -> None:
+    """Seen = matched + foreign + unknown."""
+    assert _document()["receipts"] == {"seen": 80, "matched": 70, "foreign": 7, "unknown": 3}
+
+
+def test_cost_counts_what_may_have_left() -> None:
+    """What was sent and what is in doubt, each at its price."""
+    assert _document()["cost"] == pytest.approx(3.10)
+    assert _document(terms=Terms(0.002, 1.0), sent=1, in_doubt=0)["cost"] == pytest.approx(0.0)
+
+
+def test_the_end_at_this_rate() -> None:
+    """37 messages at one a second end 37 seconds from now; at twice the rate in half the time."""
+    assert (_document()["eta"], _document()["binding"]) == ("2027-01-15T08:00:37Z", "rate")
+    assert _document(terms=Terms(0.05, 2.0), pending=74, sent=23)["eta"] == "2027-01-15T08:00:37Z"
+
+
+@pytest.mark.parametrize(
+    "run", [RUN, replace(RUN, state=RunState.CANCELLED)], ids=["nothing left", "cancelled"]
+)
+def test_no_end_where_nothing_waits(run: Run) -> None:
+    """Nothing pending, or nothing that will ever be sent: no end and nothing that binds."""
+    shown = _document(run, pending=37 if run.state is RunState.CANCELLED else 0)
+    assert (shown["eta"], shown["binding"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"pending": 36},
+        {"invalid": 3},
+        {"delivery_none": 4},
+        {"pending": 38, "in_doubt": 3, "rejected": -1},
+        {"delivery_none": -1, "delivery_accepted": 21},
+        {"duplicate": -1, "invalid": 10},
+    ],
+)
+def test_figures_that_do_not_balance_are_told(wrong: dict[str, int]) -> None:
+    """A row lost or counted twice, a delivery of nothing, a count below nought (invariant 6)."""
+    shown = _document(RUN, TERMS, 80, **wrong)
+    assert shown["balanced"] is False
+    assert "DO NOT BALANCE" in text(shown)
+
+
+def test_in_words() -> None:
+    """People read the same figures; what is nought is left out."""
+    said = text(_document())
+    for part in (
+        "Run giugno: sending",
+        "110 rows",
+        "100 messages",
+        "in doubt",
+        "delivered (proved",
+        "EUR 3.10",
+    ):
+        assert part in said
+    assert "cancelled" not in said
+    assert "Every row is accounted for." in said
+    assert "2027-01-15T08:00:37Z" in said
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "shown"),
+    [
+        (0, "1970-01-01T00:00:00Z"),
+        (1_999, "1970-01-01T00:00:01Z"),
+        (253_402_300_799_000, "9999-12-31T23:59:59Z"),
+    ],
+)
+def test_times_are_utc_to_the_second(milliseconds: int, shown: str) -> None:
+    """ISO 8601 with a Z."""
+    assert iso(milliseconds) == shown
