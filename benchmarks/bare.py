@@ -25,11 +25,13 @@ from benchmarks.workshop import RUN
 from bulk_pec import shipped
 from bulk_pec.cli import wiring
 from bulk_pec.config import Config, load
-from bulk_pec.ledger.claims import Block
+from bulk_pec.domain.letters import Letter
+from bulk_pec.ledger.claims import Block, PendingMessage
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.workers import Worker
 from bulk_pec.provider import payload
 from bulk_pec.provider.transport import open_http
-from bulk_pec.sending.poster import Writer
+from bulk_pec.sending.writer import Writer
 
 _CONNECTIONS_A_CLIENT = 8
 """httpx's own pool costs more with each connection: eight is its best (docs/performance.md)."""
@@ -45,8 +47,14 @@ def bodies(config: Config, count: int) -> list[bytes]:
     with Ledger(config.ledger_url(), "read", scripts=shipped.path("migrations")) as ledger:
         run = ledger.runs.get(RUN)
         writer = Writer(wiring.composer(config), run)
-        pending = ledger.claims.pending(Block(0, run.first_id, run.first_id + count - 1))
-    return [payload.encode(mailbox, writer.letter(message)) for message in pending]
+        block = Block(0, run.first_id, run.first_id + count - 1)
+        pending = ledger.claims.pending(Worker(0, run.id), block, run.created_at)
+    letters = asyncio.run(_written(writer, pending))
+    return [payload.encode(mailbox, letter) for letter in letters]
+
+
+async def _written(writer: Writer, pending: list[PendingMessage]) -> list[Letter]:
+    return [await writer.letter(writer.draft(message)) for message in pending]
 
 
 def _headers(config: Config) -> dict[str, str]:

@@ -57,7 +57,7 @@ def timed(ledger: Ledger, run: Run) -> dict[str, float]:
         block = ledger.claims.take(worker, after)
         if block is None:
             break
-        ledger.claims.pending(block)
+        ledger.claims.pending(worker, block, _NOW)
         taken.append((time.perf_counter() - begun) * 1000)
         after = block.first_id
         claimed.append(block)

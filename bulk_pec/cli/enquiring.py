@@ -17,6 +17,7 @@ from bulk_pec.domain.letters import recipients_of
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.provider.lookups import LookUps
 from bulk_pec.recipients import Batch, CheckedRow, Problem, RecipientList, SetAsideRow
+from bulk_pec.recipients.rows import WARNINGS_KEPT
 
 _PAGE = 5_000
 _TELL_EVERY = 500
@@ -33,6 +34,9 @@ class Enriched:
         domains: Whether each uses certified mail.
         looked_up: Numbers of the rows whose address was looked up, filled while reading.
         unasked: Rows that lack an address nobody has asked for yet.
+        fills: Whether missing addresses are looked up.
+        judges: Whether domains are judged.
+        unjudged: Domains nobody has asked about yet.
     """
 
     rows: RecipientList
@@ -41,6 +45,9 @@ class Enriched:
     domains: dict[str, bool] = field(default_factory=dict)
     looked_up: set[int] = field(default_factory=set)
     unasked: int = 0
+    fills: bool = False
+    judges: bool = False
+    unjudged: set[str] = field(default_factory=set)
 
     def batches(self, size: int) -> Iterator[Batch]:
         """As `RecipientList.batches`, enriched."""
@@ -49,6 +56,8 @@ class Enriched:
 
     def _filled(self, batch: Batch) -> Batch:
         """The batch with every known address in its place, in the order of the file."""
+        if not self.fills:
+            return batch
         found: list[Batch] = []
         left: list[SetAsideRow] = []
         for row in batch.set_aside:
@@ -67,6 +76,11 @@ class Enriched:
 
     def _judged(self, batch: Batch) -> Batch:
         """The batch without the rows to domains that use no certified mail: these are set aside."""
+        if not self.judges:
+            return batch
+        self.unjudged.update(
+            one for row in batch.rows for one in domains_of(row[2]) if one not in self.domains
+        )
         refused = {row[0]: self._refused(row) for row in batch.rows if self._uncertified(row[2])}
         if not refused:
             return batch
@@ -99,7 +113,12 @@ def enriched(session: Session, ledger: Ledger | None, rows: RecipientList, *, as
         BulkPecError: A service could not be asked; what it had answered until then is kept.
     """
     wanted = session.config().settings.recipients
-    result = Enriched(rows, enquires=wanted.lookup or wanted.check_domains)
+    result = Enriched(
+        rows,
+        enquires=wanted.lookup or wanted.check_domains,
+        fills=wanted.lookup,
+        judges=wanted.check_domains,
+    )
     if ledger is None or not result.enquires:
         return result
     if wanted.lookup:
@@ -116,6 +135,7 @@ def enriched(session: Session, ledger: Ledger | None, rows: RecipientList, *, as
             anyio.run(_ask_domains, session, ledger, missing, result.domains)
     result.looked_up.clear()
     result.unasked = 0
+    result.unjudged.clear()
     return result
 
 
@@ -203,6 +223,8 @@ def _joined(parts: list[Batch]) -> Batch:
         rows=[row for row, _ in pairs],
         set_aside=sorted((row for part in parts for row in part.set_aside), key=lambda row: row.row),
         expires=[expires for _, expires in pairs],
-        warnings=[warning for part in parts for warning in part.warnings],
+        warnings=sorted((one for part in parts for one in part.warnings), key=lambda one: one.row)[
+            :WARNINGS_KEPT
+        ],
         warned=sum(part.warned for part in parts),
     )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from array import array
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import orjson
 
 from bulk_pec.cli import wiring
 from bulk_pec.cli.enquiring import Enriched, enriched
+from bulk_pec.cli.loading import keys_repeat, too_many_invalid
 from bulk_pec.cli.session import Session
 from bulk_pec.composing import Problem as LetterProblem
 from bulk_pec.composing import Proofreader
 from bulk_pec.composing.proofs import Proof
+from bulk_pec.config import RecipientsSettings
 from bulk_pec.domain.letters import recipients_of
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.planning import LetterFacts, ListFacts, RowProblem
@@ -32,7 +36,9 @@ class Examination:
         rows: Data rows read.
         invalid: Rows that can be no message.
         suppressed: Rows whose address is never to be written to.
-        repeated: Messages an earlier run has said already.
+        repeated: Rows that an earlier run has said already; one that is loaded under a key with ``#2`` is
+            not found here, only by loading.
+        composed: Rows of which a letter was made, duplicates included.
         addresses: Of all messages together.
         problems: What is wrong, the first `KEPT`; `problems_total` in all.
         warnings: What is doubtful, likewise.
@@ -42,7 +48,8 @@ class Examination:
     rows: int = 0
     invalid: int = 0
     suppressed: int = 0
-    repeated: int = 0
+    repeated: array[int] = field(default_factory=lambda: array("q"))
+    composed: int = 0
     addresses: int = 0
     problems: list[RowProblem] = field(default_factory=list)
     problems_total: int = 0
@@ -70,6 +77,7 @@ class Examination:
 
     def letter(self, row: CheckedRow, proof: Proof) -> None:
         """A row that becomes a message."""
+        self.composed += 1
         self.addresses += len(recipients_of(row[2]))
         self.total += proof.size
         if proof.size > self.largest:
@@ -88,9 +96,26 @@ class Examination:
         )
 
 
-def examine(
-    session: Session, path: Path, *, rejects_path: Path | None, ask: bool
-) -> tuple[ListFacts, LetterFacts, int]:
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What an examination comes to.
+
+    Attributes:
+        listed: What was read.
+        letters: What was rendered.
+        addresses: Of all messages together; duplicates are reckoned as messages to one.
+        letter_bytes: Of one message with its attachments: the mean.
+        refused: Whether loading would refuse the list for something else than invalid rows.
+    """
+
+    listed: ListFacts
+    letters: LetterFacts
+    addresses: int
+    letter_bytes: int
+    refused: bool
+
+
+def examine(session: Session, path: Path, *, rejects_path: Path | None, ask: bool) -> Examined:
     """Read, check and render a whole list.
 
     Args:
@@ -98,9 +123,6 @@ def examine(
         path: The list.
         rejects_path: Where bad rows are written in the list's own form, if anywhere.
         ask: Whether paid look-ups may be made.
-
-    Returns:
-        What was read, what was rendered, and how many addresses all messages have together.
     """
     letters = wiring.composer(session.config())
     found = Examination()
@@ -111,8 +133,8 @@ def examine(
         bad = stack.enter_context(rejects(rows, rejects_path)) if rejects_path is not None else None
         reader = _Reader(found, Proofreader(letters, rows.columns), ledger, letters.digest, bad)
         reader.read(known)
-        facts = _facts(path, found, shown(rows))
-    return facts, found.letters(), found.addresses
+        reader.tell(known)
+        return _examined(session.config().settings.recipients, path, found, shown(rows))
 
 
 def _ledger(session: Session, stack: ExitStack, *, write: bool) -> Ledger | None:
@@ -137,15 +159,18 @@ class _Reader:
         for batch in known.batches(_BATCH):
             self.found.rows += len(batch)
             self._warn(batch)
-            for row in batch.set_aside:
-                self._refuse(row)
-            self._compose(self._wanted(batch))
+            good, failed = self._proofread(batch.rows)
+            self._refuse(batch.set_aside, failed)
+            self._take(self._wanted(good))
+
+    def tell(self, known: Enriched) -> None:
+        """Warn of what nobody has asked for yet."""
         if known.unasked:
             what = f"{known.unasked:,} rows lack an address that can be looked up"
             self.found.warn(None, what, "Loading looks them up; `plan --lookups` does it now. Each may cost.")
-        if self.found.repeated:
-            what = f"{self.found.repeated:,} messages were sent before, in the same words"
-            self.found.warn(None, what, "Loading goes by [recipients] on_repeat: fail, skip or warn.")
+        if known.unjudged:
+            what = f"{len(known.unjudged):,} domains were not asked about yet"
+            self.found.warn(None, what, "Loading asks; `plan --lookups` does it now. Each may cost.")
 
     def _warn(self, batch: Batch) -> None:
         found = self.found
@@ -155,54 +180,77 @@ class _Reader:
             )
         found.warnings_total += batch.warned
 
-    def _refuse(self, row: SetAsideRow) -> None:
-        self.found.invalid += 1
-        for problem in row.problems:
-            self.found.problem(row.row, problem)
-        if self.bad is not None:
-            self.bad.add(row)
-
-    def _wanted(self, batch: Batch) -> list[CheckedRow]:
-        """The rows of a batch whose addresses are not suppressed."""
-        if self.ledger is None:
-            return batch.rows
-        addresses = {one for row in batch.rows for one in recipients_of(row[2].lower())}
-        known = self.ledger.suppressions.among(addresses)
-        if not known:
-            return batch.rows
-        kept = [row for row in batch.rows if not known.keys() & set(recipients_of(row[2].lower()))]
-        self.found.suppressed += len(batch.rows) - len(kept)
-        return kept
-
-    def _compose(self, rows: list[CheckedRow]) -> None:
+    def _proofread(
+        self, rows: list[CheckedRow]
+    ) -> tuple[list[tuple[CheckedRow, Proof]], list[tuple[CheckedRow, tuple[LetterProblem, ...]]]]:
+        """The rows with their letters, and those of which none can be made."""
         good: list[tuple[CheckedRow, Proof]] = []
+        failed: list[tuple[CheckedRow, tuple[LetterProblem, ...]]] = []
         for row in rows:
             proof = self.proofs.proof(row[2], orjson.loads(row[3]))
             if isinstance(proof, Proof):
                 good.append((row, proof))
             else:
-                self._fails(row, proof)
-        for row, proof in good:
-            self.found.letter(row, proof)
-        self.found.keys.add([row for row, _ in good])
-        if self.ledger is not None and good:
-            asked = [(row[1], proof.digest) for row, proof in good]
-            self.found.repeated += self.ledger.views.said_before(self.template, asked)
+                failed.append((row, proof))
+        return good, failed
 
-    def _fails(self, row: CheckedRow, problems: tuple[LetterProblem, ...]) -> None:
-        self.found.invalid += 1
+    def _refuse(
+        self, aside: list[SetAsideRow], failed: list[tuple[CheckedRow, tuple[LetterProblem, ...]]]
+    ) -> None:
+        """Note the invalid rows, in the order of the file."""
+        tell = {row.row: partial(self._set_aside, row) for row in aside}
+        tell |= {row[0]: partial(self._failed, row, problems) for row, problems in failed}
+        for number in sorted(tell):
+            tell[number]()
+        self.found.invalid += len(tell)
+
+    def _set_aside(self, row: SetAsideRow) -> None:
+        for problem in row.problems:
+            self.found.problem(row.row, problem)
+        if self.bad is not None:
+            self.bad.add(row)
+
+    def _failed(self, row: CheckedRow, problems: tuple[LetterProblem, ...]) -> None:
         for problem in problems:
             self.found.problem(row[0], problem)
         if self.bad is not None:
             self.bad.add_checked(row, "; ".join(f"{problem.what} ({problem.todo})" for problem in problems))
 
+    def _wanted(self, good: list[tuple[CheckedRow, Proof]]) -> list[tuple[CheckedRow, Proof]]:
+        """The letters whose addresses are not suppressed; as in loading, those are looked at last."""
+        if self.ledger is None or not good:
+            return good
+        addresses = {one for row, _ in good for one in recipients_of(row[2].lower())}
+        known = self.ledger.suppressions.among(addresses)
+        if not known:
+            return good
+        kept = [each for each in good if not known.keys() & set(recipients_of(each[0][2].lower()))]
+        self.found.suppressed += len(good) - len(kept)
+        return kept
 
-def _facts(path: Path, found: Examination, guesses: list[str]) -> ListFacts:
-    return ListFacts(
+    def _take(self, good: list[tuple[CheckedRow, Proof]]) -> None:
+        for row, proof in good:
+            self.found.letter(row, proof)
+        self.found.keys.add([row for row, _ in good])
+        if self.ledger is not None and good:
+            asked = [(row[1], proof.digest) for row, proof in good]
+            said = self.ledger.views.said_before(self.template, asked)
+            self.found.repeated.extend(row[0] for row, proof in good if (row[1], proof.digest) in said)
+
+
+def _examined(wanted: RecipientsSettings, path: Path, found: Examination, guesses: list[str]) -> Examined:
+    again = {repeat.row for repeat in found.keys.repeats()}
+    repeated = len(set(found.repeated) - again)
+    duplicate = 0 if wanted.on_duplicate == "keep" else len(again)
+    refused = _refusals(wanted, found, duplicate, repeated)
+    duplicate += repeated if wanted.on_repeat == "skip" else 0
+    if found.rows == found.invalid + duplicate + found.suppressed:
+        found.warn(None, "Loading refuses this list: it has no row to send", "Mend it.")
+    listed = ListFacts(
         path=str(path),
         rows=found.rows,
         invalid=found.invalid,
-        duplicate=len(found.keys.repeats()),
+        duplicate=duplicate,
         suppressed=found.suppressed,
         problems=found.problems,
         problems_total=found.problems_total,
@@ -210,3 +258,20 @@ def _facts(path: Path, found: Examination, guesses: list[str]) -> ListFacts:
         warnings_total=found.warnings_total,
         guesses=guesses,
     )
+    addresses = max(listed.messages, found.addresses - duplicate)
+    mean = found.total // max(1, found.composed)
+    return Examined(listed, found.letters(), addresses, mean, refused or not listed.messages)
+
+
+def _refusals(wanted: RecipientsSettings, found: Examination, duplicate: int, repeated: int) -> bool:
+    """Warn of what loading would refuse the list for; says whether it is more than its invalid rows."""
+    invalid = too_many_invalid(wanted, found.rows, found.invalid)
+    duplicates = keys_repeat(wanted, duplicate)
+    for why in (invalid, duplicates):
+        if why is not None:
+            found.warn(None, f"Loading refuses this list: {why}", "Mend it, or relax [recipients].")
+    if repeated:
+        then = {"fail": "Loading refuses them", "skip": "They are left out", "warn": "They are sent again"}
+        what = f"{repeated:,} messages are in an earlier run, to the same recipients in the same words"
+        found.warn(None, what, f"{then[wanted.on_repeat]}: [recipients] on_repeat is {wanted.on_repeat}.")
+    return duplicates is not None or (repeated > 0 and wanted.on_repeat == "fail")

@@ -14,7 +14,7 @@ from bulk_pec.cli.enquiring import Enriched, enriched
 from bulk_pec.cli.session import Session
 from bulk_pec.composing import Composer, Proofreader
 from bulk_pec.composing import Problem as LetterProblem
-from bulk_pec.config import Config
+from bulk_pec.config import Config, RecipientsSettings
 from bulk_pec.domain.errors import ListRefused, UsageError
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.loading import Loading, NewRow, NewRun, RefusedRow
@@ -44,6 +44,8 @@ class LoadReport:
             session.say(guess)
         for problem in self.problems:
             session.say(f"Set aside, {problem}")
+        if self.warned:
+            session.say(f"Warnings: {self.warned:,}; `bulk-pec plan` lists them by row.")
 
 
 def load(session: Session, ledger: Ledger, path: Path, name: str) -> tuple[Run, LoadReport]:
@@ -70,8 +72,10 @@ def load(session: Session, ledger: Ledger, path: Path, name: str) -> tuple[Run, 
         try:
             with ledger.load(new, wiring.clock().now()) as loading:
                 _fill(loading, known, letters, report)
+                _judge(
+                    config, loading, path
+                )  # first: what `_repeats` leaves out are no duplicates of the list
                 _repeats(session, loading, path)
-                _judge(config, loading, path)
         except ListRefused:
             report.tell(session)  # the rows' problems are why
             raise
@@ -112,7 +116,10 @@ def _refused(row: SetAsideRow) -> RefusedRow:
 
 
 def _words(problems: Sequence[Problem | LetterProblem]) -> str:
-    return "; ".join(f"{problem.column or 'row'}: {problem.what} ({problem.todo})" for problem in problems)
+    return "; ".join(
+        f"{f'{problem.column}: ' if problem.column else ''}{problem.what} ({problem.todo})"
+        for problem in problems
+    )
 
 
 def _repeats(session: Session, loading: Loading, path: Path) -> None:
@@ -123,8 +130,8 @@ def _repeats(session: Session, loading: Loading, path: Path) -> None:
         return
     row, run, earlier = found.first[0]
     said = (
-        f"{found.count:,} messages were sent before, to the same recipients in the same words; the first is "
-        f"row {row}, as row {earlier} of run {run!r}"
+        f"{found.count:,} messages are in an earlier run, to the same recipients in the same words; "
+        f"the first is row {row}, as row {earlier} of run {run!r}"
     )
     if wanted == "fail":
         raise ListRefused(
@@ -140,20 +147,29 @@ def _repeats(session: Session, loading: Loading, path: Path) -> None:
 def _judge(config: Config, loading: Loading, path: Path) -> None:
     """Refuse the whole list where the configuration says so; nothing is loaded then."""
     recipients, counts = config.settings.recipients, loading.counts
-    if counts.invalid and recipients.on_invalid == "fail":
-        raise _too_bad(path, f"{counts.invalid} of {counts.rows} rows are invalid and on_invalid is fail")
-    if counts.invalid > recipients.max_invalid_share * counts.rows:
-        share = f"{counts.invalid} of {counts.rows} rows are invalid, more than max_invalid_share allows"
-        raise _too_bad(path, share)
-    if counts.duplicate and recipients.on_duplicate == "fail":
-        raise _too_bad(path, f"{counts.duplicate} rows repeat a key and on_duplicate is fail")
+    why = too_many_invalid(recipients, counts.rows, counts.invalid)
+    why = why or keys_repeat(recipients, counts.duplicate)
+    if why is not None:
+        raise ListRefused(
+            f"The list {path} is refused: {why}.",
+            hint="Nothing was loaded or sent. Mend the list, or relax [recipients] in the configuration.",
+        )
 
 
-def _too_bad(path: Path, why: str) -> ListRefused:
-    return ListRefused(
-        f"The list {path} is refused: {why}.",
-        hint="Nothing was loaded or sent. Mend the list, or relax [recipients] in the configuration.",
-    )
+def too_many_invalid(recipients: RecipientsSettings, rows: int, invalid: int) -> str | None:
+    """Why a list with so many invalid rows is refused; None if it is not."""
+    if invalid and recipients.on_invalid == "fail":
+        return f"{invalid} of {rows} rows are invalid and on_invalid is fail"
+    if invalid > recipients.max_invalid_share * rows:
+        return f"{invalid} of {rows} rows are invalid, more than max_invalid_share allows"
+    return None
+
+
+def keys_repeat(recipients: RecipientsSettings, duplicate: int) -> str | None:
+    """Why a list with so many duplicates is refused; None if it is not."""
+    if duplicate and recipients.on_duplicate == "fail":
+        return f"{duplicate} rows repeat a key and on_duplicate is fail"
+    return None
 
 
 def check_same(session: Session, run: Run, path: Path | None) -> Composer:

@@ -1,11 +1,13 @@
-"""One row of a list by its number."""
+"""One row of a list by its number, and what is said when no letter can be made of it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import orjson
 
+from bulk_pec.composing import Problem
 from bulk_pec.domain.errors import ListRefused, UsageError
 from bulk_pec.recipients import RecipientList
 
@@ -41,3 +43,9 @@ def pick(rows: RecipientList, number: int) -> Picked:
     raise UsageError(
         f"The list {rows.path} has {count} rows; there is no row {number}.", hint="Count from 1."
     )
+
+
+def no_letter(number: int, problems: Iterable[Problem]) -> ListRefused:
+    """The refusal of a row of which no letter can be made."""
+    words = "; ".join(f"{problem.what} ({problem.todo})" for problem in problems)
+    return ListRefused(f"No letter can be made of row {number}: {words}.", hint="Mend the row or the file.")

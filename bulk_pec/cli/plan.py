@@ -12,7 +12,8 @@ from bulk_pec.cli.session import Result, Session
 from bulk_pec.domain.exits import Exit, Reason
 
 if TYPE_CHECKING:
-    from bulk_pec.planning import Forecast, LetterFacts, ListFacts
+    from bulk_pec.cli.examining import Examined
+    from bulk_pec.planning import Forecast
 
 
 def register(app: typer.Typer) -> None:
@@ -31,22 +32,27 @@ def register(app: typer.Typer) -> None:
         from bulk_pec.cli.examining import examine
         from bulk_pec.planning import Plan, document, text
 
-        listed, letters, addresses = examine(session, file, rejects_path=rejects, ask=lookups)
-        found = Plan(listed, letters, _forecast(session, listed, letters, addresses))
-        ended = Exit.of(Reason.ATTENTION if listed.invalid else Reason.COMPLETE)
-        return Result(document(found), text(found), ended)
+        examined = examine(session, file, rejects_path=rejects, ask=lookups)
+        found = Plan(examined.listed, examined.letters, _forecast(session, examined))
+        return Result(document(found), text(found), Exit.of(_reason(examined)))
 
 
-def _forecast(session: Session, listed: ListFacts, letters: LetterFacts, addresses: int) -> Forecast:
+def _reason(examined: Examined) -> Reason:
+    """65 for what loading would refuse, with the whole plan; but invalid rows are 3, however many."""
+    if examined.refused:
+        return Reason.DATA
+    return Reason.ATTENTION if examined.listed.invalid else Reason.COMPLETE
+
+
+def _forecast(session: Session, examined: Examined) -> Forecast:
     from bulk_pec.cli import wiring
     from bulk_pec.planning import Work, forecast
 
     settings = session.config().settings
-    messages = listed.messages
     work = Work(
-        messages,
-        addresses=max(messages, addresses - listed.duplicate) if messages else None,
-        letter_bytes=letters.total // max(1, messages),
+        examined.listed.messages,
+        addresses=examined.addresses,
+        letter_bytes=examined.letter_bytes,
         price=settings.budget.price_per_message,
         max_cost=settings.budget.max_cost,
     )

@@ -25,7 +25,8 @@ def register(app: typer.Typer) -> None:
     ) -> Result:
         """Write one message as its recipient would see it, with its attachments; sends nothing."""
         from bulk_pec.cli import wiring
-        from bulk_pec.cli.picking import pick
+        from bulk_pec.cli.picking import no_letter, pick
+        from bulk_pec.composing import Uncomposable
         from bulk_pec.composing.preview import Preview, write
         from bulk_pec.domain.references import LENGTH
 
@@ -34,7 +35,10 @@ def register(app: typer.Typer) -> None:
         with wiring.recipient_list(config, file, letters) as rows:
             picked = pick(rows, row)
         sample = "0" * LENGTH
-        letter = letters.compose(picked.recipient, picked.values, sample)
+        try:
+            letter = letters.compose(picked.recipient, picked.values, sample)
+        except Uncomposable as error:
+            raise no_letter(row, error.problems) from error
         sender = config.settings.mailboxes[0].address if config.settings.mailboxes else ""
         view = Preview(letter, sender, letters.templates.body_is_html, row=row, reference=sample)
         files = view.files()

@@ -55,8 +55,7 @@ def nightly(
 
     config = session.config()
     limits = limits_of(max_messages, max_duration)
-    config.token()
-    config.mailbox_list()
+    config.sendable()
     with session.ledger("write") as ledger:
         known = ledger.runs.find(name) if name != "last" else None
         if known is None:
@@ -84,11 +83,18 @@ def limits_of(max_messages: int | None, max_duration: str | None) -> Limits:
     return Limits(max_messages, seconds)
 
 
-def confirm(session: Session, name: str, messages: int, *, yes: bool) -> None:
+def confirm(session: Session, name: str, messages: int, *, yes: bool, otherwise: str = "") -> None:
     """Ask once before a run is sent for the first time.
 
+    Args:
+        session: Whether somebody can be asked.
+        name: The run's.
+        messages: How many would be sent.
+        yes: Whether the answer was given beforehand.
+        otherwise: What is so without a yes; the run is loaded, unless this says else.
+
     Raises:
-        UsageError: Nobody said yes; nothing is sent, the run stays loaded.
+        UsageError: Nobody said yes; nothing is sent.
     """
     import sys
 
@@ -101,6 +107,6 @@ def confirm(session: Session, name: str, messages: int, *, yes: bool) -> None:
         if str(answer).strip().lower() in {"y", "yes", "s", "si", "sì"}:
             return
     raise UsageError(
-        f"The run {name!r} is loaded and was not sent: {messages:,} messages wait.",
+        otherwise or f"The run {name!r} is loaded and was not sent: {messages:,} messages wait.",
         hint="Give --yes to send them; resuming later asks no more.",
     )

@@ -26,8 +26,7 @@ def register(app: typer.Typer) -> None:
 
         limits = limits_of(max_messages, max_duration)
         config = session.config()
-        config.token()
-        config.mailbox_list()
+        config.sendable()
         with session.ledger("write") as ledger:
             known = ledger.runs.get(run)
             letters = check_same(session, known, None)

@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
         _check(addresses)
         with session.ledger("write") as ledger:
             added = ledger.suppressions.add(addresses, reason, _now())
-        document = {"schema": 1, "added": added, "known": len(set(addresses)) - added}
+        document = {"schema": 1, "added": added, "known": len(_folded(addresses)) - added}
         return Result(document, f"{added} added, {document['known']} were there already.")
 
     @command(group, "remove")
@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
         """Allow these addresses again; nothing cancelled comes back by that."""
         with session.ledger("write") as ledger:
             removed = ledger.suppressions.remove(addresses)
-        missing = sorted({address.strip().lower() for address in addresses} - set(removed))
+        missing = sorted(_folded(addresses) - set(removed))
         text = f"{len(removed)} removed."
         if missing:
             text += f" {len(missing)} were not on the list; `bulk-pec suppress list` shows what is."
@@ -80,6 +80,11 @@ def register(app: typer.Typer) -> None:
         document = {"schema": 1, "rows": rows + refused, "added": added, "invalid": refused}
         ended = Exit.of(Reason.ATTENTION if refused else Reason.COMPLETE)
         return Result(document, f"{added} added of {rows + refused} rows; {refused} are no address.", ended)
+
+
+def _folded(addresses: list[str]) -> set[str]:
+    """The addresses as they are compared, each once."""
+    return {address.strip().lower() for address in addresses}
 
 
 def _now() -> int:

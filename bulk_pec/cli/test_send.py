@@ -37,15 +37,16 @@ def register(app: typer.Typer) -> None:
         from bulk_pec.cli.run import confirm
 
         config = session.config()
-        config.token()
-        config.mailbox_list()
+        config.sendable()
         _check(to)
         letters = wiring.composer(config)
         with wiring.recipient_list(config, file, letters) as rows:
             picked = pick(rows, row)
             with session.ledger("write") as ledger:
-                run = _load(session, ledger, rows, picked, letters, to)
-                confirm(session, run.name, 1, yes=yes)
+                name = _free_name(ledger, f"{rows.path.stem}.test")
+                confirm(session, name, 1, yes=yes, otherwise="Nothing was loaded or sent: nobody said yes.")
+                digest = _content(letters, rows, picked, row, to.strip())
+                run = _load(session, ledger, rows, (name, letters.digest), (picked, to.strip(), digest))
                 job = Job(session, ledger, run, letters, Limits())
                 job.send(reconcile=False)
                 return Result(*job.outcome())
@@ -64,35 +65,59 @@ def _check(address: str) -> None:
         raise UsageError(f"--to {address!r}: {what.rstrip('.')}.", hint="Give one address of your own.")
 
 
+def _content(letters: Composer, rows: RecipientList, picked: Picked, row: int, to: str) -> bytes:
+    """The digest of what the row's message says to another recipient.
+
+    Raises:
+        ListRefused: No letter can be made of the row.
+    """
+    from bulk_pec.cli.picking import no_letter
+    from bulk_pec.composing import Proofreader
+
+    found = Proofreader(letters, rows.columns).read(to, [picked.values[name] for name in rows.columns])
+    if not isinstance(found, bytes):
+        raise no_letter(row, found)
+    return found
+
+
 def _load(
-    session: Session, ledger: Ledger, rows: RecipientList, picked: Picked, letters: Composer, to: str
+    session: Session,
+    ledger: Ledger,
+    rows: RecipientList,
+    names: tuple[str, str],
+    message: tuple[Picked, str, bytes],
 ) -> Run:
     """A run of one message: the row's, but for its recipient.
 
+    Args:
+        session: For the mailbox.
+        ledger: Open for writing.
+        rows: The list.
+        names: The run's, and the templates' digest.
+        message: The row, its recipient, its content digest.
+
     Raises:
-        ListRefused: No letter can be made of the row, or the address is suppressed.
+        ListRefused: The recipient is suppressed.
     """
     from bulk_pec.cli import wiring
-    from bulk_pec.composing import Proofreader
     from bulk_pec.ledger.loading import NewRun
 
-    values = [picked.values[name] for name in rows.columns]
-    found = Proofreader(letters, rows.columns).read(to.strip(), values)
-    if not isinstance(found, bytes):
-        words = "; ".join(problem.what for problem in found)
-        raise ListRefused(f"No letter can be made of this row: {words}.", hint="Mend the list.")
-    name = _free_name(ledger, f"{rows.path.stem}.test")
+    picked, to, digest = message
     new = NewRun(
-        name=name,
+        name=names[0],
         list_name=rows.path.name,
         list_digest=rows.digest,
-        template_digest=letters.digest,
+        template_digest=names[1],
         columns=rows.columns,
         mailboxes=tuple(one.address.lower() for one in session.config().settings.mailboxes),
     )
     with ledger.load(new, wiring.clock().now()) as loading:
-        loading.add([(1, picked.key, to.strip(), picked.values_json, found, None, None)])
-    return ledger.runs.get(name)
+        if loading.add([(1, picked.key, to, picked.values_json, digest, None, None)]):
+            raise ListRefused(
+                f"{to} is suppressed: it is never to be written to.",
+                hint="Give another address, or take it off with `bulk-pec suppress remove`.",
+            )
+    return ledger.runs.get(names[0])
 
 
 def _free_name(ledger: Ledger, stem: str) -> str:

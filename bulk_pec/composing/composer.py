@@ -47,7 +47,7 @@ class Composer:
         self.subject_columns = self._subject.uses.columns
         self.required_columns = frozenset[str]().union(*(plate.uses.required for plate in plates))
         self.optional_columns = used - self.required_columns
-        self.certain = self._subject.uses.certain and self._body.uses.certain and _never_blank(self._body)
+        self.certain = _never_broken(self._subject) and self._body.uses.certain and _never_blank(self._body)
         self._needed = sorted(used)
         self._digest_bytes = bytes.fromhex(self.digest)
 
@@ -140,6 +140,13 @@ def digest_of(letter: Letter) -> str:
     for part in (*letter.recipients, letter.subject, letter.body, *attached):
         hashed.update(part.encode("utf-8", "surrogatepass") + b"\x1f")
     return hashed.hexdigest()
+
+
+def _never_broken(subject: Plate) -> bool:
+    """Whether the subject surely is one header line; what the cells hold was checked with the list."""
+    if not subject.uses.certain:
+        return False
+    return not has_control_characters(subject.print(dict.fromkeys(subject.uses.columns, "x")).strip())
 
 
 def _never_blank(body: Plate) -> bool:

@@ -103,6 +103,18 @@ class Config:
             raise ConfigError("\n".join(problem.what for problem in problems), hint=" ".join(hints))
         return found
 
+    def sendable(self) -> None:
+        """Check what sending needs: limits that this version keeps, the token, the mailbox's credentials.
+
+        Raises:
+            ConfigError: A limit is not kept yet, or a secret is missing; it is named.
+        """
+        problems = not_yet(self.settings, sending=True)
+        if problems:
+            raise refusal(str(self.path), problems, _texts(self._origins))
+        self.token()
+        self.mailbox_list()
+
     def _mailbox(self, index: int, mailbox: MailboxSettings) -> Mailbox:
         username_source, password_source = _mailbox_sources(self, index, mailbox)
         plain = mailbox.username.get_secret_value() if mailbox.username else mailbox.address
@@ -160,12 +172,16 @@ def load(
     wrong = {_setting(problem.key) for problem in problems}
     problems += cross_checks(settings, layer.origins, wrong)
     wrong = {_setting(problem.key) for problem in problems}
-    problems += [problem for problem in not_yet(settings) if problem.key not in wrong]
+    problems += [problem for problem in not_yet(settings, sending=False) if problem.key not in wrong]
     if problems:
-        raise refusal(str(chosen), problems, {key: origin.text for key, origin in layer.origins.items()})
+        raise refusal(str(chosen), problems, _texts(layer.origins))
     config = Config(settings, chosen, [], layer.origins, dict(environ))
     config.warnings.extend(_warnings(config, layer))
     return config
+
+
+def _texts(origins: Mapping[str, Origin]) -> dict[str, str]:
+    return {key: origin.text for key, origin in origins.items()}
 
 
 def _setting(key: str) -> str:

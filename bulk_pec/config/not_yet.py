@@ -1,6 +1,7 @@
 """What this version does not do yet. Asking for it is refused, so that nothing is silently ignored.
 
-To build a feature is to delete its line here; the tests read the table.
+What only limits sending is refused by what sends (`Config.sendable`), so that `plan` can forecast with it;
+the rest at once. To build a feature is to delete its lines here; the tests read the tables.
 """
 
 from __future__ import annotations
@@ -36,6 +37,20 @@ NOT_YET: dict[str, str] = {
 """What to say of each setting that is refused: ``section.key`` refuses anything but the default,
 ``section.key=value`` only that value. `_ASKED` holds those that neither form can say."""
 
+SENDING_ONLY = frozenset(
+    {
+        "mailboxes",
+        "mailboxes.max_per_day",
+        "mailboxes.max_per_month",
+        "mailboxes.max_per_year",
+        "sending.window",
+        "sending.days",
+        "sending.skip_holidays",
+        "budget.max_cost",
+    }
+)
+"""Lines of the table that nothing but sending would ignore."""
+
 _ASKED: dict[str, Callable[[Settings], bool]] = {
     "mailboxes": lambda settings: len(settings.mailboxes) > 1,
     "message.reference": lambda settings: "{ref}" not in settings.message.reference,
@@ -44,12 +59,12 @@ _ASKED: dict[str, Callable[[Settings], bool]] = {
 _DEFAULTS = Settings()
 
 
-def not_yet(settings: Settings) -> list[Problem]:
-    """Every setting that asks for something of the table."""
+def not_yet(settings: Settings, *, sending: bool) -> list[Problem]:
+    """Every setting that asks for something of the table: of `SENDING_ONLY`, or else of the rest."""
     return [
         Problem(rule.partition("=")[0], f"cannot be used yet: {sentence}")
         for rule, sentence in NOT_YET.items()
-        if _asks(settings, rule)
+        if (rule in SENDING_ONLY) is sending and _asks(settings, rule)
     ]
 
 

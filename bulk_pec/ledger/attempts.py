@@ -70,7 +70,8 @@ class Attempts:
         """Record outcomes and intents, durably, in one transaction.
 
         An intent is taken only if its message is pending with the expected number of attempts, its block
-        is held by this worker, the worker's lease lives, and an earlier attempt said the same thing.
+        is held by this worker, the worker's lease lives, and an earlier attempt said the same thing. One
+        that expired since it was claimed is cancelled instead (transition i).
         """
         tick = Tick()
         changes = counts.Changes()
@@ -81,6 +82,8 @@ class Attempts:
                 tick.opened = self._open(connection, worker, intents, now)
                 changes.move(MessageState.PENDING, MessageState.SENDING, len(tick.opened))
                 changes.add("attempts", len(tick.opened))
+                if len(tick.opened) < len(intents):
+                    self._cancel_expired(connection, intents, changes, now)
             counts.apply(self._db, connection, worker.run_id, changes, now)
         return tick
 
@@ -127,6 +130,20 @@ class Attempts:
         ).all()
         taken = {row.id for row in rows}
         return [intent for intent in intents if intent.message in taken]
+
+    def _cancel_expired(
+        self, connection: Connection, intents: Sequence[Intent], changes: counts.Changes, now: int
+    ) -> None:
+        batch = self._db.batch("wanted", id="bigint")
+        cancelled = self._db.execute(
+            connection,
+            f"WITH {batch} UPDATE messages SET state = 'cancelled', reason = 'expired' FROM wanted "
+            "WHERE messages.id = wanted.id AND messages.state = 'pending' AND messages.expires_at <= :now "
+            "RETURNING messages.id",
+            wanted=self._db.rows([{"id": intent.message} for intent in intents]),
+            now=now,
+        ).all()
+        changes.move(MessageState.PENDING, MessageState.CANCELLED, len(cancelled))
 
     def _insert(
         self, connection: Connection, worker: Worker, taken: Sequence[Intent], now: int

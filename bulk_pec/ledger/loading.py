@@ -6,7 +6,7 @@ bounded memory. The bulk goes through the driver's own fast path (executemany, C
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -21,7 +21,7 @@ from bulk_pec.domain.letters import recipients_of
 from bulk_pec.domain.states import SetAside
 from bulk_pec.ledger import repeats
 from bulk_pec.ledger.database import Database
-from bulk_pec.ledger.repeats import Repeats
+from bulk_pec.ledger.repeats import Repeats, Unfinished
 from bulk_pec.ledger.suppressions import suppressed
 
 BLOCK = 500
@@ -167,7 +167,7 @@ class Loading:
         self.set_aside(refused)
         again = self._insert(wanted)
         if self._new.keep_duplicates:
-            self._keep([row for row in wanted if row[0] in {one.row for one in again}])
+            self._keep(wanted, {one.row for one in again})
             return refused
         self.set_aside(again)
         return refused + again
@@ -190,27 +190,36 @@ class Loading:
         }
         return [row for row in rows if row[0] not in refused], list(refused.values())
 
-    def _keep(self, rows: Sequence[NewRow]) -> None:
-        """Add rows whose keys are taken under the next free ones."""
-        for row in rows:
+    def _keep(self, rows: Sequence[NewRow], again: Container[int]) -> None:
+        """Add those rows just tried whose keys are taken, under the next free ones.
+
+        Each gets the id it would have had: ids are in the order of the list, as claims and the export read.
+        """
+        first = self._next_id - len(rows)
+        for place, row in enumerate(rows):
+            if row[0] not in again:
+                continue
             key = row[1]
             while True:
                 self._copies[key] = self._copies.get(key, 1) + 1
                 renamed = (row[0], f"{key}#{self._copies[key]}", *row[2:])
-                if not self._insert([renamed]):
+                if not self._insert_at(first + place, [renamed]):
                     break
 
     def _insert(self, rows: Sequence[NewRow]) -> list[RefusedRow]:
-        """Insert rows; those whose key is taken come back."""
-        if not rows:
-            return []
+        """Insert rows under new ids; those whose key is taken come back."""
         first = self._next_id
         self._next_id += len(rows)
+        return self._insert_at(first, rows)
+
+    def _insert_at(self, first: int, rows: Sequence[NewRow]) -> list[RefusedRow]:
+        if not rows:
+            return []
         drawn = references.draw(len(rows))
         ready = [
             (number, self._run_id, row, key, recipient, reference, fields, digest, expires_at, looked_up)
             for number, reference, (row, key, recipient, fields, digest, expires_at, looked_up) in zip(
-                range(first, self._next_id), drawn, rows, strict=True
+                range(first, first + len(rows)), drawn, rows, strict=True
             )
         ]
         taken = _copy(self._connection, ready) if self._db.is_postgres else _insert(self._connection, ready)
@@ -225,7 +234,7 @@ class Loading:
             self._connection,
             "SELECT row FROM messages WHERE id BETWEEN :first AND :last",
             first=first,
-            last=self._next_id - 1,
+            last=first + len(rows) - 1,
         )
         kept = {row for (row,) in present}
         return [
@@ -263,21 +272,25 @@ class Loading:
 
     def repeats(self) -> Repeats:
         """What of the run so far an earlier run has said already; see `bulk_pec.ledger.repeats`."""
-        return repeats.find(self._db, self._connection, self._run_id, self._new.template_digest)
+        return repeats.find(self._db, self._connection, self._unfinished)
 
     def set_repeats_aside(self) -> int:
         """Make duplicates of the repeats; returns how many."""
-        count = repeats.set_aside(self._db, self._connection, self._run_id, self._new.template_digest)
+        count = repeats.set_aside(self._db, self._connection, self._unfinished)
         self.counts.messages -= count
         self.counts.duplicate += count
         return count
+
+    @property
+    def _unfinished(self) -> Unfinished:
+        return Unfinished(self._run_id, self._first_id, self._new.template_digest)
 
     def _finish(self) -> None:
         db, connection, counts = self._db, self._connection, self.counts
         if not counts.messages:
             raise ListRefused(
-                f"The list {self._new.list_name} has no valid row: of {counts.rows} rows, "
-                f"{counts.invalid} are invalid and {counts.duplicate} are duplicates.",
+                f"The list {self._new.list_name} has no valid row: of {counts.rows} rows, {counts.invalid} "
+                f"are invalid, {counts.duplicate} duplicates and {counts.suppressed} suppressed.",
                 hint="Nothing was loaded. Mend the list and load it again.",
             )
         last = self._next_id - 1

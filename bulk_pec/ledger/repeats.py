@@ -17,12 +17,27 @@ from bulk_pec.ledger.database import Database
 _SAMPLE = 10
 
 # CROSS JOIN fixes SQLite's order: the new run's rows, the few runs of its templates, then one look-up each.
+# The new run's rows are found by their ids: statistics that have not seen it yet know nothing of its run_id.
+_NEW = "m.id >= :first AND m.run_id = :run"
 _FROM = (
-    "FROM messages m CROSS JOIN runs r CROSS JOIN messages p WHERE m.run_id = :run AND r.id <> :run "
+    f"FROM messages m CROSS JOIN runs r CROSS JOIN messages p WHERE {_NEW} AND r.id <> :run "
     "AND r.template_digest = :template AND p.run_id = r.id AND p.key = m.key "
     "AND p.content_digest = m.content_digest AND p.recipient = m.recipient "
     "AND p.state NOT IN ('rejected', 'cancelled', 'abandoned')"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A run that is being loaded: its id, the first of its messages' ids, its templates' digest."""
+
+    run: int
+    first_id: int
+    template: str
+
+    def values(self) -> dict[str, int | str]:
+        """As the statements name them."""
+        return {"run": self.run, "first": self.first_id, "template": self.template}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +53,11 @@ class Repeats:
     first: tuple[tuple[int, str, int], ...] = ()
 
 
-def find(db: Database, connection: Connection, run_id: int, template: str) -> Repeats:
-    """Inside a transaction: the repeats of a run. `template` is its templates' digest."""
-    values = {"run": run_id, "template": template}
+def find(db: Database, connection: Connection, new: Unfinished) -> Repeats:
+    """Inside a transaction: the repeats of a run that is being loaded."""
+    values = new.values()
     earlier = "SELECT 1 FROM runs WHERE id <> :run AND template_digest = :template LIMIT 1"
-    if db.execute(connection, earlier, **values).first() is None:
+    if db.execute(connection, earlier, run=new.run, template=new.template).first() is None:
         return Repeats(0)
     count = db.execute(connection, f"SELECT COUNT(DISTINCT m.id) {_FROM}", **values).scalar_one()
     if not count:
@@ -55,36 +70,38 @@ def find(db: Database, connection: Connection, run_id: int, template: str) -> Re
     return Repeats(count, tuple((row.place, row.run, row.earlier) for row in rows))
 
 
-def among(db: Database, connection: Connection, template: str, asked: Sequence[tuple[str, bytes]]) -> int:
-    """Inside a transaction: how many of these keys and content digests a run of these templates has said."""
+def among(
+    db: Database, connection: Connection, template: str, asked: Sequence[tuple[str, bytes]]
+) -> set[tuple[str, bytes]]:
+    """Inside a transaction: which of these keys and content digests a run of these templates has said."""
     digest = "encode(p.content_digest, 'hex')" if db.is_postgres else "lower(hex(p.content_digest))"
     batch = db.batch("asked", key="text", digest="text")
     found = db.execute(
         connection,
-        f"WITH {batch} SELECT COUNT(*) FROM asked WHERE EXISTS (SELECT 1 FROM runs r "
+        f"WITH {batch} SELECT asked.key, asked.digest FROM asked WHERE EXISTS (SELECT 1 FROM runs r "
         "JOIN messages p ON p.run_id = r.id WHERE r.template_digest = :template AND p.key = asked.key "
         f"AND {digest} = asked.digest AND p.state NOT IN ('rejected', 'cancelled', 'abandoned'))",
         asked=db.rows([{"key": key, "digest": value.hex()} for key, value in asked]),
         template=template,
     )
-    return int(found.scalar_one())
+    return {(row.key, bytes.fromhex(row.digest)) for row in found}
 
 
-def set_aside(db: Database, connection: Connection, run_id: int, template: str) -> int:
+def set_aside(db: Database, connection: Connection, new: Unfinished) -> int:
     """Inside a transaction: the repeats of a run become duplicates instead. Returns how many."""
-    values = {"run": run_id, "template": template}
     moved = db.execute(
         connection,
         'INSERT INTO set_aside (run_id, "row", state, key, recipient, reason, fields) '
         "SELECT m.run_id, m.\"row\", 'duplicate', m.key, m.recipient, "
         "'said already in run ' || MIN(r.name), m.fields "
         f'{_FROM} GROUP BY m.id, m.run_id, m."row", m.key, m.recipient, m.fields',
-        **values,
+        **new.values(),
     )
     db.execute(
         connection,
-        "DELETE FROM messages WHERE run_id = :run AND EXISTS ("
-        'SELECT 1 FROM set_aside s WHERE s.run_id = :run AND s."row" = messages."row")',
-        run=run_id,
+        f"DELETE FROM messages AS m WHERE {_NEW} AND EXISTS ("
+        'SELECT 1 FROM set_aside s WHERE s.run_id = :run AND s."row" = m."row")',
+        run=new.run,
+        first=new.first_id,
     )
     return int(moved.rowcount)

@@ -76,8 +76,8 @@ class Views:
         counts.pop("run_id")
         return Figures(counts, int(mail.seen), int(mail.unknown), updated_at)
 
-    def said_before(self, template: str, asked: Sequence[tuple[str, bytes]]) -> int:
-        """How many of these messages a run with the same templates has said already.
+    def said_before(self, template: str, asked: Sequence[tuple[str, bytes]]) -> set[tuple[str, bytes]]:
+        """Which of these messages a run with the same templates has said already.
 
         Args:
             template: The templates' digest.
@@ -93,7 +93,9 @@ class Views:
     def _messages(self, run: Run) -> Iterator[RowView]:
         statement = (
             'SELECT m.id, m."row", m.key, m.recipient, m.reference, m.state, m.attempts, m.message_id, '
-            "b.address AS mailbox, m.sent_at, m.delivery, m.accepted_at, m.delivered_at, m.reason, m.fields "
+            "b.address AS mailbox, m.sent_at, m.delivery, m.accepted_at, m.delivered_at, "
+            "COALESCE(m.reason, CASE WHEN m.looked_up THEN 'address looked up by tax code' END) AS reason, "
+            "m.fields "
             "FROM messages m LEFT JOIN mailboxes b ON b.id = m.mailbox_id "
             "WHERE m.id > :after AND m.id <= :last ORDER BY m.id LIMIT :page"
         )

@@ -199,7 +199,7 @@ def _line(problem: RowProblem) -> str:
         *([] if problem.column is None else [f"column {problem.column}"]),
     ]
     value = f" “{problem.value}”" if problem.value else ""
-    return f"  {', '.join(where) or 'the list'}{value}: {problem.what}. {problem.todo}".rstrip()
+    return f"  {', '.join(where) or 'the list'}{value}: {problem.what.rstrip('.')}. {problem.todo}".rstrip()
 
 
 def _letters(letters: LetterFacts) -> list[str]:

@@ -58,6 +58,7 @@ def test_status_finds_a_run(shell: Shell, provider: str) -> None:
     shell.write_list("uno.csv", good(2))
     shell.write_list("due.csv", [*good(30), "senza-arroba"])
     assert shell.call("load", "uno.csv").code == 0
+    shell.environ["BULK_PEC_RECIPIENTS__ON_REPEAT"] = "warn"  # both lists begin alike
     invalid = shell.call("load", "due.csv", "--json")
     assert invalid.exit == (3, "attention"), invalid
     assert "row 31" in invalid.stderr

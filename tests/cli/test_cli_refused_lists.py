@@ -35,7 +35,7 @@ LISTS: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "header only": (text(HEADER + "\n"), ["nuova.csv"]),
     "no header": (text(GOOD.partition("\n")[2]), ["no header", "first line"]),
     "no address column": (text(GOOD.replace("pec", "posta", 1)), ["nuova.csv", "'pec'", "address_column"]),
-    "no key column": (text(GOOD.replace("numero", "id", 1)), ["nuova.csv", "'numero'", "key_column"]),
+    "no key column": (text(GOOD.replace("numero", "id", 1)), ["nuova.csv", "'numero'", "the column"]),
     "no column of the template": (
         text(GOOD.replace("denominazione", "nome")),
         ["'denominazione'", "templates"],

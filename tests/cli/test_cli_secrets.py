@@ -217,7 +217,7 @@ def test_traceback_of_a_bug(shell: Shell, provider: str) -> None:
     assert "Traceback" not in told.stderr
     assert "Traceback" in verbose.stderr
     for answer in (told, verbose):
-        assert "bulk-pec: a bug: JSONDecodeError at poster.py:" in answer.stderr
+        assert "bulk-pec: a bug: JSONDecodeError at writer.py:" in answer.stderr
     assert told_in(told, verbose) == []
     assert (kept_in(shell.home), seen(provider)["posts"]) == ([], 0)
 

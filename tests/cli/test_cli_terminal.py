@@ -84,7 +84,7 @@ def test_flags_for_colour_and_talk(shell: Shell) -> None:
     code, shown = on_terminal(shell, "run", "avvisi.csv", "--yes", "--no-color")
     assert (code, COLOUR.search(shown)) == (0, None)
     assert "3/3" in shown
-    shell.write_list("altro.csv", good(3))
+    shell.write_list("altro.csv", [f"pec@{address}" for address in ("uno.example", "due.example")])
     code, shown = on_terminal(shell, "run", "altro.csv", "--yes", "-q")
     assert code == 0
     assert shown.startswith("Run altro: finished")
@@ -99,7 +99,19 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in answer.stderr.splitlines()}
     assert {"bulk_pec", "typer"} <= loaded, "the list of imports was not understood"
     assert loaded & HEAVY == set()
-    for name in ("init", "run", "load", "send", "reconcile", "status", "export", "ledger", "sandbox", "demo"):
+    for name in (
+        "init",
+        "run",
+        "load",
+        "send",
+        "reconcile",
+        "status",
+        "export",
+        "ledger",
+        "sandbox",
+        "demo",
+        "plan",
+    ):
         assert re.search(rf"^  {name} ", answer.stdout, re.MULTILINE), name
     bare = shell.call("--version")
     assert re.fullmatch(r"bulk-pec \d+\.\d+\.\d+\S*\n", bare.stdout)

@@ -28,7 +28,7 @@ from bulk_pec.domain.exits import ExitCode
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.states import RunState, SetAside
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.loading import BLOCK, RefusedRow
+from bulk_pec.ledger.loading import BLOCK, NewRow, RefusedRow
 from bulk_pec.ledger.runs import Run
 
 ODD = (
@@ -141,7 +141,7 @@ def test_a_batch_of_nothing_but_duplicates_adds_no_message(ledger: Ledger) -> No
 def test_keys_differ_by_every_character(ledger: Ledger) -> None:
     """Case, blanks and accents make another key: what is the same is decided before loading, not here."""
     keys = ["a", "A", "a ", "à", "a\u0300", "á", "\\N", "N", ""]
-    run = load(ledger, [(n, key, "x@example.org", "[]", b"d") for n, key in enumerate(keys, 1)])
+    run = load(ledger, [(n, key, "x@example.org", "[]", b"d", None, None) for n, key in enumerate(keys, 1)])
     assert list(_keys(ledger, run).values()) == keys
     recount(ledger, run)
 
@@ -253,7 +253,10 @@ def test_the_blocks_cover_the_gaps_that_duplicates_leave(ledger: Ledger) -> None
 
 def test_odd_values_come_back_as_they_were(ledger: Ledger) -> None:
     """Quotes, backslashes, COPY's own marks, line ends and every script survive the driver's fast path."""
-    rows = [(n, text, text, orjson.dumps([text]).decode(), text.encode()) for n, text in enumerate(ODD, 1)]
+    rows: list[NewRow] = [
+        (n, text, text, orjson.dumps([text]).decode(), text.encode(), None, None)
+        for n, text in enumerate(ODD, 1)
+    ]
     run = load(ledger, rows)
     kept = query(ledger, "SELECT key, recipient, fields, content_digest FROM messages ORDER BY id")
     assert [(row["key"], row["recipient"], orjson.loads(row["fields"])) for row in kept] == [
@@ -265,8 +268,10 @@ def test_odd_values_come_back_as_they_were(ledger: Ledger) -> None:
 
 def test_odd_values_of_duplicates_come_back_as_they_were(ledger: Ledger) -> None:
     """The slower way that repeats take keeps every character too."""
-    rows = [(n, text, text, orjson.dumps([text]).decode(), b"d") for n, text in enumerate(ODD, 1)]
-    again = [(row + len(ODD), key, who, fields, digest) for row, key, who, fields, digest in rows]
+    rows: list[NewRow] = [
+        (n, text, text, orjson.dumps([text]).decode(), b"d", None, None) for n, text in enumerate(ODD, 1)
+    ]
+    again: list[NewRow] = [(row[0] + len(ODD), *row[1:]) for row in rows]
     with ledger.load(new_run(), NOW) as loading:
         found = loading.add([*rows, *again])
     assert [(row.key, row.recipient) for row in found] == [(text, text) for text in ODD]

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
-from support.ledgers import open_ledger, opened, query
+from sqlalchemy import Boolean, MetaData, column, func, inspect, select, table
+from support.ledgers import (
+    IN_DOUBT,
+    NOW,
+    REJECTED,
+    Desk,
+    a_row,
+    harvest,
+    load,
+    mail,
+    open_ledger,
+    opened,
+    query,
+    recount,
+)
 
 from bulk_pec import shipped
-from bulk_pec.domain.errors import UsageError
+from bulk_pec.domain.errors import ConfigError, UsageError
+from bulk_pec.domain.exits import ExitCode
+from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.ledger import migrate
 from bulk_pec.ledger.database import Database
 from bulk_pec.ledger.ledger import Ledger
@@ -80,14 +97,14 @@ def test_an_upgrade_of_a_ledger_of_this_version_changes_nothing(ledger_url: str)
 
 _FAILING = '''"""One that fails half way.
 
-Revision ID: 0002
-Revises: 0001
+Revision ID: 9999
+Revises: HEAD
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "9999", "HEAD", None, None
 
 
 def upgrade() -> None:
@@ -109,7 +126,7 @@ def test_an_upgrade_that_fails_half_way_leaves_nothing_behind(empty_url: str, tm
     """All steps of an upgrade are one transaction: when the second fails, the first is not kept either."""
     scripts = tmp_path / "migrations"
     shutil.copytree(shipped.path("migrations"), scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0002_fails.py").write_text(_FAILING)
+    (scripts / "versions" / "9999_fails.py").write_text(_FAILING.replace("HEAD", SCHEMA_VERSION))
     with pytest.raises(Exception, match="no_such_table"):
         Ledger(empty_url, "write", scripts=scripts)
     assert _tables(empty_url) == set()
@@ -117,3 +134,125 @@ def test_an_upgrade_that_fails_half_way_leaves_nothing_behind(empty_url: str, tm
         open_ledger(empty_url, "read")
     with opened(empty_url) as ledger:
         assert ledger.runs.names() == []
+
+
+def _scripts_of(tmp_path: Path, revision: str) -> Path:
+    """The migrations as they were when this revision was the newest."""
+    scripts = tmp_path / f"migrations-{revision}"
+    shutil.copytree(shipped.path("migrations"), scripts, ignore=shutil.ignore_patterns("__pycache__"))
+    for script in (scripts / "versions").glob("*.py"):
+        if script.name[:4] > revision:
+            script.unlink()
+    return scripts
+
+
+def _worked(url: str) -> Ledger:
+    """A ledger in which a run was sent in part: delivered, refused, in doubt, on its way, pending."""
+    ledger = open_ledger(url)
+    desk = Desk.of(ledger, load(ledger, [*(a_row(number) for number in range(1, 601)), a_row(601, "k")]))
+    sent, refused, doubted, underway, *_ = desk.pending()
+    desk.sent(sent)
+    desk.sent(refused, REJECTED)
+    desk.sent(doubted, IN_DOUBT)
+    desk.opened(underway)
+    harvest(ledger, desk.mailbox, [mail(ReceiptKind.DELIVERED, sent.reference)])
+    desk.leave()
+    return ledger
+
+
+_Rows = dict[str, list[dict[str, Any]]]
+
+
+def _content(ledger: Ledger, tables: Mapping[str, Sequence[str]]) -> _Rows:
+    """Every row of these tables, in these columns."""
+    found: _Rows = {}
+    for name, columns in tables.items():
+        wanted = table(name, *(column(each) for each in columns)).select()
+        with ledger.database.transaction() as connection:
+            rows = connection.execute(wanted.order_by(*wanted.selected_columns)).mappings().all()
+        found[name] = [{each: _plain(value) for each, value in row.items()} for row in rows]
+    return found
+
+
+def _plain(value: object) -> object:
+    """What one database calls true, the other calls 1."""
+    return int(value) if isinstance(value, bool) else value
+
+
+def _shape(url: str) -> dict[str, list[str]]:
+    """The tables of a ledger with their columns, alembic's own aside."""
+    database = Database(url, "write")
+    try:
+        with database.transaction() as connection:
+            found = MetaData()
+            found.reflect(connection)
+    finally:
+        database.close()
+    return {each.name: each.columns.keys() for each in found.sorted_tables if each.name != "alembic_version"}
+
+
+def _fill(url: str, rows: _Rows) -> None:
+    """Write rows into a ledger as they stand, and let its sequences go on behind them."""
+    database = Database(url, "write")
+    try:
+        with database.transaction() as connection:
+            found = MetaData()
+            found.reflect(connection)
+            for name in filter(rows.get, rows):
+                filled = found.tables[name]
+                truths = [each.name for each in filled.columns if isinstance(each.type, Boolean)]
+                ready = [row | {truth: bool(row[truth]) for truth in truths} for row in rows[name]]
+                connection.execute(filled.insert(), ready)
+                if database.is_postgres and "id" in filled.columns:
+                    sequence = select(func.pg_get_serial_sequence(name, "id")).scalar_subquery()
+                    connection.execute(select(func.setval(sequence, max(row["id"] for row in ready))))
+    finally:
+        database.close()
+
+
+@pytest.fixture
+def older(empty_url: str, tmp_path: Path) -> tuple[str, _Rows]:
+    """A ledger at 0001 in which work was done, and all that is in it."""
+    Ledger(empty_url, "write", scripts=_scripts_of(tmp_path, "0001")).close()
+    shape = _shape(empty_url)
+    with _worked(f"sqlite:///{tmp_path / 'worked.db'}") as ledger:
+        rows = _content(ledger, shape)
+    assert len(rows["messages"]) == 601
+    assert all(rows[name] for name in ("runs", "attempts", "receipts", "blocks", "workers", "harvests"))
+    _fill(empty_url, rows)
+    return empty_url, rows
+
+
+def test_an_older_ledger_is_refused_until_it_is_upgraded(older: tuple[str, _Rows]) -> None:
+    """78, naming the command, for reading and writing alike; the ledger is left as it was."""
+    url, _ = older
+    shape = _shape(url)
+    for mode in ("read", "write"):
+        with pytest.raises(ConfigError, match=r"schema 0001.*bulk-pec ledger upgrade") as caught:
+            open_ledger(url, "write" if mode == "write" else "read")
+        assert caught.value.exit.code is ExitCode.CONFIG
+    assert _shape(url) == shape
+    assert "suppressions" not in shape
+
+
+def test_an_upgrade_keeps_runs_and_messages(older: tuple[str, _Rows]) -> None:
+    """Every row of every table stands; what is new is empty, and the run goes on where it was."""
+    url, rows = older
+    shape = _shape(url)
+    with open_ledger(url, upgrade=True) as ledger:
+        assert _content(ledger, shape) == rows
+        assert query(ledger, "SELECT version_num FROM alembic_version") == [{"version_num": SCHEMA_VERSION}]
+        new = query(ledger, "SELECT DISTINCT expires_at, looked_up FROM messages")
+        assert new == [{"expires_at": None, "looked_up": None}]
+        options = {"compare_type": True, "compare_server_default": True}
+        with ledger.database.transaction() as connection:
+            assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
+    with open_ledger(url) as ledger:
+        run = ledger.runs.get("giugno")
+        recount(ledger, run)
+        desk = Desk.of(ledger, run)
+        ledger.suppressions.add(["persona5@example.org"], "opted out", NOW)
+        assert [one.row for one in desk.pending()] == list(range(6, 602))
+        desk.sent(desk.pending()[0])
+        load(ledger, [a_row(1, expires_at=NOW)], name="luglio")
+        recount(ledger, ledger.runs.get("luglio"))

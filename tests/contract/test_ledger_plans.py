@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 from support.ledgers import (
     HOUR,
     IN_DOUBT,
@@ -25,78 +22,16 @@ from support.ledgers import (
     new_run,
     open_ledger,
 )
+from support.plans import BIG, watched
 
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.ledger.attempts import Closing
 from bulk_pec.ledger.claims import PendingMessage
-from bulk_pec.ledger.ledger import Ledger
 
 SIZE = 100_000
 BATCH = 5_000
 TRIED = 20_000
 """Messages that had an attempt; all but a hundred have a receipt, and these are in doubt."""
-
-_BIG = re.compile(r"\b(messages|attempts|receipts)(?:\s+(?:AS\s+)?(?!SET\b|ON\b|WHERE\b)([a-z]))?\b")
-_PARTIAL = ("uq_attempts_open", "ix_attempts_doubt")
-"""Indexes over the few rows that are open or in doubt: reading one whole is reading little."""
-
-
-class Explained:
-    """The statements that were executed, each with the plan the database would follow."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self.statements: list[tuple[str, Any]] = []
-
-    def note(self, statement: str, parameters: Any) -> None:
-        """Keep a statement that touches a table."""
-        if re.match(r"\s*(SELECT|UPDATE|INSERT|WITH)\b", statement):
-            self.statements.append((statement, parameters))
-
-    def scans(self) -> list[str]:
-        """Every line of every plan that reads a big table from end to end, with its statement."""
-        return [
-            f"{line} IN {statement}" for statement, plan in self.plans() for line in _scans(statement, plan)
-        ]
-
-    def plans(self) -> list[tuple[str, list[str]]]:
-        """Each statement's plan, line by line."""
-        postgres = self._ledger.database.is_postgres
-        how = "EXPLAIN " if postgres else "EXPLAIN QUERY PLAN "
-        with self._ledger.database.transaction() as connection:
-            return [
-                (
-                    statement,
-                    [str(row[-1]) for row in connection.exec_driver_sql(how + statement, parameters).all()],
-                )
-                for statement, parameters in self.statements
-            ]
-
-
-def _scans(statement: str, plan: list[str]) -> list[str]:
-    names = {name for match in _BIG.findall(statement) for name in match if name}
-    found = []
-    for line in plan:
-        scan = re.search(r"Seq Scan on (\w+)|^SCAN (\w+)", line)
-        if scan and (scan[1] or scan[2]) in names and not any(index in line for index in _PARTIAL):
-            found.append(line)
-    return found
-
-
-@contextmanager
-def _watched(ledger: Ledger) -> Iterator[Explained]:
-    """Catch what is executed inside."""
-    explained, engine = Explained(ledger), ledger.database.engine
-
-    def caught(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        explained.note(statement, parameters)
-
-    event.listen(engine, "before_cursor_execute", caught)
-    try:
-        yield explained
-    finally:
-        event.remove(engine, "before_cursor_execute", caught)
-    assert explained.statements
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -128,7 +63,7 @@ def _fetch(desk: Desk, size: int) -> list[PendingMessage]:
     while len(fetched) < size:
         block = desk.ledger.claims.take(desk.worker, 0)
         assert block is not None
-        fetched += desk.ledger.claims.pending(block)
+        fetched += desk.ledger.claims.pending(desk.worker, block, NOW)
     return fetched
 
 
@@ -147,7 +82,7 @@ def _try(desk: Desk, batch: list[PendingMessage], now: int) -> None:
 
 def test_the_guard_sees_a_scan(desk: Desk) -> None:
     """A statement that must read everything is caught: otherwise the tests below would prove nothing."""
-    with _watched(desk.ledger) as explained, desk.ledger.database.transaction() as connection:
+    with watched(desk.ledger) as explained, desk.ledger.database.transaction() as connection:
         for statement in (
             "SELECT COUNT(*) FROM messages m WHERE m.reason = 'x'",
             "UPDATE attempts SET detail = 'x' WHERE detail = 'y'",
@@ -159,10 +94,10 @@ def test_the_guard_sees_a_scan(desk: Desk) -> None:
 
 def test_claiming_a_block_and_reading_it(desk: Desk) -> None:
     """A claim costs the same at the start of a run and at its end: key ranges, never a state."""
-    with _watched(desk.ledger) as explained:
+    with watched(desk.ledger) as explained:
         block = desk.ledger.claims.take(desk.worker, 0)
         assert block is not None
-        assert len(desk.ledger.claims.pending(block)) == 500
+        assert len(desk.ledger.claims.pending(desk.worker, block, NOW)) == 500
         desk.ledger.claims.give_back(desk.worker, [block])
     assert explained.scans() == []
     assert len(explained.statements) >= 3
@@ -171,7 +106,7 @@ def test_claiming_a_block_and_reading_it(desk: Desk) -> None:
 def test_an_intent_and_its_outcome(desk: Desk) -> None:
     """The hot path finds messages and attempts by their keys, also when a message is tried again."""
     (pending, *_) = _fetch(desk, 1)
-    with _watched(desk.ledger) as explained:
+    with watched(desk.ledger) as explained:
         attempt = desk.ledger.attempts.tick(desk.worker, [desk.intent(pending)], [], NOW).opened[pending.id]
         closing = Closing(attempt, pending.id, IN_DOUBT, NOW)
         desk.ledger.attempts.tick(desk.worker, [], [closing], NOW)
@@ -186,7 +121,7 @@ def test_a_page_of_receipts(desk: Desk) -> None:
     (doubted, *_) = desk.ledger.doubts.of(desk.run)
     page = [mail(ReceiptKind.DELIVERED, doubted.reference), mail(ReceiptKind.FOREIGN, None)]
     walk = desk.ledger.inbox.begin(desk.mailbox, NOW + HOUR)
-    with _watched(desk.ledger) as explained:
+    with watched(desk.ledger) as explained:
         desk.ledger.inbox.known_before(walk, desk.mailbox, page)
         assert desk.ledger.inbox.add_page(walk, desk.mailbox, page, NOW + HOUR).matched == 1
         desk.ledger.inbox.complete(walk, desk.mailbox, end(), NOW + HOUR)
@@ -198,7 +133,7 @@ def test_a_page_of_receipts(desk: Desk) -> None:
 def test_settling_a_doubt(desk: Desk) -> None:
     """Doubts are few and have an index of their own, so finding them does not read what was sent."""
     ledger = desk.ledger
-    with _watched(ledger) as explained:
+    with watched(ledger) as explained:
         doubt, *_ = ledger.doubts.of(desk.run)
         ledger.doubts.harvest_since(doubt.mailbox_id, 0)
         ledger.doubts.later_accepted(doubt)
@@ -208,25 +143,71 @@ def test_settling_a_doubt(desk: Desk) -> None:
 
 def test_recovery(desk: Desk) -> None:
     """A start after a crash looks at what is open, not at all that was ever tried."""
-    with _watched(desk.ledger) as explained:
+    with watched(desk.ledger) as explained:
         desk.ledger.workers.recover(NOW)
     assert explained.scans() == []
 
 
 def test_the_figures_of_a_run(desk: Desk) -> None:
     """Status reads counters: no table that grows with the run is touched at all."""
-    with _watched(desk.ledger) as explained:
+    with watched(desk.ledger) as explained:
         desk.ledger.views.figures(desk.run)
         desk.ledger.runs.get("last")
     assert explained.scans() == []
-    assert not any(_BIG.search(statement) for statement, _ in explained.statements)
+    assert not any(BIG.search(statement) for statement, _ in explained.statements)
 
 
 def test_a_page_of_rows(desk: Desk) -> None:
     """The export reads on from the last id of its last page, so the last page costs what the first does."""
-    with _watched(desk.ledger) as explained:
+    with watched(desk.ledger) as explained:
         rows = desk.ledger.views.rows(desk.run)
         for _ in range(5_000):
             next(rows)
     assert explained.scans() == []
     assert len(explained.statements) >= 3
+
+
+def _reaches_by_key(line: str) -> bool:
+    """Whether a plan's line finds a message by its run and key together, not by the run alone."""
+    return bool(re.search(r"run_id=\? AND key=\?|run_id = .*\bkey\b.* = ", line))
+
+
+def test_looking_for_repeats_of_a_small_list(desk: Desk) -> None:
+    """A small new list costs one look-up a row, however large the earlier run of the same templates is."""
+    rows = [a_row(number) for number in range(SIZE - 24, SIZE + 26)]
+    with watched(desk.ledger) as explained, desk.ledger.load(new_run("piccolo"), NOW) as loading:
+        loading.add(rows)
+        explained.statements.clear()
+        assert loading.repeats().count == 25
+        assert loading.set_repeats_aside() == 25
+        found = list(explained.statements)
+    explained.statements = [each for each in found if "messages" in each[0]]
+    assert explained.scans() == []
+    looked_up = [(statement, plan) for statement, plan in explained.plans() if "messages p" in statement]
+    assert len(looked_up) == 3
+    for statement, plan in looked_up:
+        assert any(_reaches_by_key(line) for line in plan), (statement, plan)
+
+
+def test_asking_whether_a_batch_was_said_before(desk: Desk) -> None:
+    """A plan of a list asks the same a batch at a time: by run and key."""
+    asked = [(row[1], row[4]) for row in map(a_row, range(1, 501))]
+    with watched(desk.ledger) as explained:
+        assert len(desk.ledger.views.said_before(desk.run.template_digest, asked)) == 500
+    assert explained.scans() == []
+    ((statement, plan),) = explained.plans()
+    assert any(_reaches_by_key(line) for line in plan), (statement, plan)
+
+
+def test_a_claim_that_looks_for_suppressions_and_expiries(desk: Desk) -> None:
+    """Looking whether anybody was suppressed meanwhile reads the block and the few addresses asked about."""
+    desk.ledger.suppressions.add([f"altri{number}@example.org" for number in range(5_000)], "opted out", NOW)
+    desk = Desk.of(desk.ledger, desk.run, claim=False)  # recovery may have ended the other
+    block = desk.ledger.claims.take(desk.worker, SIZE - 5_000)
+    assert block is not None
+    with watched(desk.ledger) as explained:
+        assert len(desk.ledger.claims.pending(desk.worker, block, NOW)) == 500
+    assert explained.scans() == []
+    assert any("JOIN suppressions" in statement for statement, _ in explained.statements)
+    desk.ledger.claims.give_back(desk.worker, [block])
+    desk.ledger.suppressions.remove([f"altri{number}@example.org" for number in range(5_000)])

@@ -55,7 +55,8 @@ class Case:
         worker = self.ledger.workers.register(self.run, 600_000, self.clock.now())
         block = self.ledger.claims.take(worker, 0)
         assert block is not None
-        (pending,) = [one for one in self.ledger.claims.pending(block) if one.row == row]
+        ready = self.ledger.claims.pending(worker, block, self.clock.now())
+        (pending,) = [one for one in ready if one.row == row]
         intent = Intent(pending.id, pending.attempts + 1, block.id, self.box, f"d{row}", share)
         tick = self.ledger.attempts.tick(worker, [intent], [], self.clock.now())
         attempt = tick.opened[pending.id]
@@ -97,8 +98,10 @@ class Case:
         """The rows that a new worker could send now."""
         worker = self.ledger.workers.register(self.run, 600_000, self.clock.now())
         block = self.ledger.claims.take(worker, 0)
-        rows = [] if block is None else [one.row for one in self.ledger.claims.pending(block)]
-        self.ledger.claims.give_back(worker, [] if block is None else [block])
+        blocks = [] if block is None else [block]
+        now = self.clock.now()
+        rows = [one.row for held in blocks for one in self.ledger.claims.pending(worker, held, now)]
+        self.ledger.claims.give_back(worker, blocks)
         self.ledger.workers.end(worker, self.clock.now())
         return rows
 

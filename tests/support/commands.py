@@ -199,21 +199,22 @@ def good(count: int) -> list[str]:
 
 def seen(provider: str) -> dict[str, Any]:
     """What the sandbox at this address counts: `posts`, `taken`, `taken_twice`, `statuses` and so on."""
-    state: dict[str, Any] = _asked(provider, "GET", "/_sandbox/state?references=0")
+    state: dict[str, Any] = asked(provider, "GET", "/_sandbox/state?references=0")
     return state
 
 
 def strike(provider: str, *rules: Mapping[str, Any]) -> None:
     """Ask the sandbox for faults; see docs/sandbox.md for a rule's keys."""
-    assert _asked(provider, "POST", "/_sandbox/faults", json.dumps(rules))["faults"] >= len(rules)
+    assert asked(provider, "POST", "/_sandbox/faults", json.dumps(rules))["faults"] >= len(rules)
 
 
 def struck(provider: str) -> int:
     """How many requests came under the sandbox's fault rules so far, struck or not."""
-    return sum(rule["seen"] for rule in _asked(provider, "GET", "/_sandbox/faults")["faults"])
+    return sum(rule["seen"] for rule in asked(provider, "GET", "/_sandbox/faults")["faults"])
 
 
-def _asked(provider: str, method: str, path: str, body: str | None = None) -> Any:
+def asked(provider: str, method: str, path: str, body: str | None = None) -> Any:
+    """What the sandbox at this address answers to a request of its control paths."""
     connection = http.client.HTTPConnection(urlsplit(provider).netloc, timeout=TIMEOUT)
     try:
         connection.request(method, path, body)

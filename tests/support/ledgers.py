@@ -71,8 +71,10 @@ def new_run(name: str = "giugno", *, mailboxes: tuple[str, ...] = (MAILBOX,)) ->
     return NewRun(name, "elenco.csv", "a" * 64, "b" * 64, ("pec",), mailboxes)
 
 
-def a_row(number: int, key: str | None = None, recipient: str | None = None) -> NewRow:
-    """A checked row, as the intake hands it over."""
+def a_row(
+    number: int, key: str | None = None, recipient: str | None = None, *, expires_at: int | None = None
+) -> NewRow:
+    """A checked row, as the intake hands it over; its key is its address unless it is given one."""
     address = recipient or f"persona{number}@example.org"
     fields = orjson.dumps([address]).decode()
     return (
@@ -81,6 +83,8 @@ def a_row(number: int, key: str | None = None, recipient: str | None = None) -> 
         address,
         fields,
         hashlib.sha256(address.encode()).digest(),
+        expires_at,
+        None,
     )
 
 
@@ -167,9 +171,10 @@ class Desk:
         self.blocks += taken
         return taken
 
-    def pending(self) -> list[PendingMessage]:
+    def pending(self, now: int = NOW) -> list[PendingMessage]:
         """What may be sent now, of all blocks held."""
-        return [one for block in self.blocks for one in self.ledger.claims.pending(block)]
+        claims = self.ledger.claims
+        return [one for block in self.blocks for one in claims.pending(self.worker, block, now)]
 
     def intent(self, pending: PendingMessage, **changed: Any) -> Intent:
         """The intent this worker would write for a message, or one that differs from it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +13,7 @@ from support.fault_server import Act, Seen, Wire, answer, sent
 from support.ledgers import query, recount
 from support.pec import MAILBOX, NO_WAITING, TOKEN
 
-from bulk_pec.clock import SystemClock
+from bulk_pec.clock import Clock, SystemClock
 from bulk_pec.composing import Composer, Templates
 from bulk_pec.domain import references
 from bulk_pec.domain.letters import Secret
@@ -47,12 +47,14 @@ class Room:
     Attributes:
         ledger: Open for writing.
         run: Loaded.
+        clock: The engine's.
         stops: Handed to the engine.
         seen: Every outcome the engine told of.
     """
 
     ledger: Ledger
     run: Run
+    clock: Clock = field(default_factory=SystemClock)
     stops: Stops = field(default_factory=Stops)
     seen: list[Outcome] = field(default_factory=list)
 
@@ -72,7 +74,7 @@ class Room:
                 box=box,
                 composer=letters or composer(),
                 options=chosen,
-                clock=SystemClock(),
+                clock=self.clock,
                 stops=self.stops,
                 watch=self._watch,
             )
@@ -110,19 +112,36 @@ class Room:
         return [attempt["outcome"] for attempt in self.attempts()]
 
 
-def room(ledger: Ledger, rows: int, name: str = "avvisi") -> Room:
-    """A run of so many messages."""
-    letters = composer()
+def room(
+    ledger: Ledger,
+    rows: int,
+    name: str = "avvisi",
+    *,
+    expires: Mapping[int, int] | None = None,
+    clock: Clock | None = None,
+) -> Room:
+    """A run of so many messages; `expires` says of some rows when, in milliseconds since the epoch."""
+    letters, clock = composer(), clock or SystemClock()
     places = letters.places_of(COLUMNS)
     ready: list[NewRow] = []
     for number in range(1, rows + 1):
         values = [f"persona{number}@example.org", f"Persona {number}"]
         digest = letters.content_digest(values[0], values, places)
-        ready.append((number, values[0], values[0], orjson.dumps(values).decode(), digest))
+        ready.append(
+            (
+                number,
+                values[0],
+                values[0],
+                orjson.dumps(values).decode(),
+                digest,
+                (expires or {}).get(number),
+                None,
+            )
+        )
     new = NewRun(name, "elenco.csv", "a" * 64, letters.digest, COLUMNS, (MAILBOX.address,))
-    with ledger.load(new, SystemClock().now()) as loading:
+    with ledger.load(new, clock.now()) as loading:
         loading.add(ready)
-    return Room(ledger, ledger.runs.get(name))
+    return Room(ledger, ledger.runs.get(name), clock)
 
 
 def reference_of(request: Seen) -> str:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bulk_pec.composing import Composer, Templates
-from bulk_pec.composing.templates import Uncomposable, digest_of
+from bulk_pec.composing import Composer, Templates, Uncomposable, digest_of
 from bulk_pec.domain.errors import ListRefused
 from bulk_pec.domain.letters import Attachment, Letter
 
@@ -146,14 +145,18 @@ class TestErrors:
 class TestColumns:
     """The columns a list must have."""
 
-    def test_what_is_named_is_required(self) -> None:
-        """Of both templates, conditions and filters included; what the template sets itself is not."""
+    def test_what_is_named_is_needed(self) -> None:
+        """Of both templates, conditions and filters included; what the template sets itself is not.
+
+        Printed outside of any condition it must be filled too.
+        """
         letters = Composer(
             _templates(
                 "{% set x = importo %}{% if saluto %}{{ x }}{% endif %}{{ nome | upper }}", "{{ numero }}"
             )
         )
-        assert letters.required_columns == {"importo", "saluto", "nome", "numero"}
+        assert letters.required_columns == {"nome", "numero"}
+        assert letters.optional_columns == {"importo", "saluto"}
         assert letters.subject_columns == {"numero"}
 
     def test_the_helpers_of_the_language_are_not(self) -> None:

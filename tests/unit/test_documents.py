@@ -161,6 +161,18 @@ def test_the_outcome_table_is_the_code() -> None:
     assert told == _STATUS
 
 
+def test_the_rooms_are_the_tree() -> None:
+    """The table of rooms names every folder and module of the package, each once, and nothing else."""
+    named = [name for cells in _rows(_text(PROSE[2]), "row") for name in re.findall(r"`([a-z]+)`", cells[1])]
+    tree = {
+        path.stem
+        for path in (ROOT / "bulk_pec").iterdir()
+        if path.suffix in {"", ".py"} and path.stem[0] != "_"
+    }
+    assert len(named) == len(set(named))
+    assert set(named) == tree
+
+
 def test_every_transition_has_its_letter() -> None:
     """The table of transitions goes from a to k, and each letter is in the diagram."""
     page = _text(ROOT / "docs" / "semantics.md")
