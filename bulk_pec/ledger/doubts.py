@@ -87,7 +87,7 @@ class Doubts:
         with self._db.transaction() as connection:
             lost = self._db.execute(
                 connection,
-                "SELECT 1 FROM harvests WHERE mailbox_id = :mailbox AND complete AND NOT steady "
+                "SELECT 1 FROM harvests WHERE mailbox_id = :mailbox AND complete AND lost "
                 "AND ended_at >= (SELECT opened_at FROM attempts WHERE id = :attempt) LIMIT 1",
                 mailbox=doubt.mailbox_id,
                 attempt=doubt.attempt,

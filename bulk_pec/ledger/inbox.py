@@ -53,7 +53,9 @@ class WalkEnd:
         pages: Read.
         total: What the provider said the box holds.
         both_ends: It saw the whole inbox, or met mail known before it at both ends.
-        steady: What was known at the ends still stood, and the box had not shrunk.
+        steady: What was known at the ends still stood, and the box had surely not shrunk.
+        lost: Known mail had gone from an end, or the box had shrunk.
+        total_right: Whether `total` is what was counted, or agrees with one that was.
         quota_share: How full the box was.
         ends: Fingerprints of the mails at both ends of what it read.
     """
@@ -64,6 +66,8 @@ class WalkEnd:
     steady: bool
     quota_share: float | None
     ends: tuple[str, ...] = ()
+    lost: bool = False
+    total_right: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,12 +249,15 @@ class Inbox:
             self._db.execute(
                 connection,
                 "UPDATE harvests SET ended_at = :now, complete = :yes, both_ends = :both, steady = :steady, "
-                "pages = :pages, total = :total, ends = :ends, quota_share = :quota WHERE id = :harvest",
+                "lost = :lost, pages = :pages, total = :total, total_right = :right, ends = :ends, "
+                "quota_share = :quota WHERE id = :harvest",
                 harvest=harvest,
                 now=now,
                 yes=True,
                 both=end.both_ends,
                 steady=end.steady,
+                lost=end.lost,
+                right=end.total_right,
                 pages=end.pages,
                 total=end.total,
                 ends=" ".join(end.ends),
@@ -260,16 +267,16 @@ class Inbox:
             self._db.execute(connection, statement, now=now, mailbox=mailbox_id)
 
     def last_total(self, mailbox_id: int) -> int | None:
-        """What the provider said the box held at the last complete harvest."""
-        total = self._of_last("total", mailbox_id)
+        """What the provider said the box held at the last complete harvest whose total was right."""
+        total = self._of_last("total", mailbox_id, "AND total_right")
         return None if total is None else int(total)
 
     def last_ends(self, mailbox_id: int) -> tuple[str, ...]:
         """Fingerprints of the mails that stood at both ends of the box at the last complete harvest."""
         return tuple((self._of_last("ends", mailbox_id) or "").split())
 
-    def _of_last(self, column: str, mailbox_id: int) -> Any:
-        where = "mailbox_id = :mailbox AND complete ORDER BY id DESC LIMIT 1"
+    def _of_last(self, column: str, mailbox_id: int, which: str = "") -> Any:
+        where = f"mailbox_id = :mailbox AND complete {which} ORDER BY id DESC LIMIT 1"
         with self._db.transaction() as connection:
             statement = f"SELECT {column} FROM harvests WHERE {where}"
             return self._db.execute(connection, statement, mailbox=mailbox_id).scalar()

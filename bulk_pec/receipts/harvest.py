@@ -82,13 +82,17 @@ class Harvester:
         if not walk.saw_all:
             await walk.backward()
         quota = await self._listing.quota(mailbox)
+        shrank = total_before is not None and walk.total is not None and 0 < walk.total < total_before
+        lost = bool(walk.missing) or shrank or (walk.empty and bool(total_before))
         end = WalkEnd(
             pages=walk.pages,
             total=walk.total,
             both_ends=walk.both_ends,
-            steady=walk.steady and _no_less(total_before, walk.total) and not walk.missing,
+            steady=walk.steady and _no_less(total_before, walk.total) and not lost,
             quota_share=quota.share,
             ends=walk.ends,
+            lost=lost,
+            total_right=walk.total_is_right(total_before),
         )
         self._inbox.complete(walk.id, mailbox_id, end, self._clock.now())
         return Harvest(walk.pages, walk.new, walk.matched, quota.share)
@@ -124,12 +128,24 @@ class _Walk:
         self.steady = True
         self.saw_all = False
         self.both_ends = False
+        self.seen: set[str] = set()
         self.missing: set[str] = set()  # of the mails that stood at the ends before
         self._first: tuple[int, str] | None = None
         self._last: tuple[int, str] | None = None
         self._last_page: int | None = None
         self._page_before: list[str] = []
         self._same = 1
+
+    @property
+    def empty(self) -> bool:
+        """Whether it saw the whole box and there was nothing in it."""
+        return self.saw_all and not self.seen
+
+    def total_is_right(self, before: int | None) -> bool:
+        """Whether the total is what was counted; or, of a box not seen whole, agrees with one that was."""
+        if self.saw_all:
+            return (self.total or 0) == len(self.seen)
+        return before is not None and self.total is not None and self.total >= before
 
     @property
     def ends(self) -> tuple[str, ...]:
@@ -188,6 +204,7 @@ class _Walk:
     def _see(self, number: int, fingerprints: list[str]) -> None:
         if not fingerprints:
             return
+        self.seen.update(fingerprints)
         self.missing.difference_update(fingerprints)
         self._first = min(self._first or (number, fingerprints[0]), (number, fingerprints[0]))
         self._last = max(self._last or (number, fingerprints[-1]), (number, fingerprints[-1]))
