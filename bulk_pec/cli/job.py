@@ -74,6 +74,7 @@ class Job:
         self._letters = letters
         self._limits = limits
         self._clock = wiring.clock()
+        ledger.runs.check_service(run, self._config.settings.api.base_url)
         self._mailboxes: list[Mailbox] = self._config.mailbox_list()
         self._shares: dict[str, float] = {}
         self.done = Done()
@@ -178,7 +179,7 @@ class Job:
         if share is not None and share >= self._config.settings.receipts.mailbox_full_at:
             stops.claims(Reason.MAILBOX_FULL, f"{mailbox.address} is {share:.0%} full")
             return
-        self._ledger.runs.begin(self._run, self._clock.now())
+        self._ledger.runs.begin(self._run, self._clock.now(), self._config.settings.api.base_url)
         self.done.unread = self._may_settle  # a signal may end this start before the inbox is read again
         with Progress(self._session, self._pending()) as progress:
             engine = Engine(

@@ -148,7 +148,7 @@ def check_same(session: Session, run: Run, path: Path | None) -> Composer:
         )
     if letters.digest != run.template_digest:
         raise ListRefused(
-            f"The subject or body template is not the one the run {run.name!r} was loaded with.",
+            f"The subject, body or reference template is not the one the run {run.name!r} was loaded with.",
             hint="Restore the template to go on with the run; nothing was sent.",
         )
     return letters

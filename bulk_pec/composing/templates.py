@@ -67,6 +67,11 @@ class Templates:
         parts = (self.subject, self.body, "html" if self.body_is_html else "text")
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
+    @property
+    def frozen_digest(self) -> str:
+        """Hex SHA-256 over all of it: what may not change while a run lasts."""
+        return hashlib.sha256("\x1f".join((self.digest, self.reference)).encode()).hexdigest()
+
 
 class Uncomposable(Exception):
     """This row's letter cannot be made. The text says why, without the row's values."""
@@ -88,7 +93,7 @@ class Composer:
     """
 
     def __init__(self, templates: Templates) -> None:
-        self.digest = templates.digest
+        self.digest = templates.frozen_digest
         self._reference = templates.reference
         subject = _compile(templates.subject, "[message] subject", html=False)
         body = _compile(templates.body, templates.body_name, html=templates.body_is_html)
@@ -97,7 +102,7 @@ class Composer:
         self.required_columns = subject.names | body.names
         self.may_fail = subject.may_fail or body.may_fail or _breaks_a_header(templates.subject.strip())
         self._needed = sorted(self.required_columns)
-        self._digest_bytes = bytes.fromhex(self.digest)
+        self._digest_bytes = bytes.fromhex(templates.digest)
 
     def content_digest(self, recipient: str, values: Sequence[str | None], places: Sequence[int]) -> bytes:
         """SHA-256 of what decides the message: the templates, the recipient, the values they use.

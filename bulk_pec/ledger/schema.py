@@ -4,7 +4,7 @@ Conventions:
 
 * Times are milliseconds since the epoch, UTC, as integers.
 * Hot tables (messages, attempts, receipts) carry no foreign keys: on Postgres each would lock and check
-  a row per insert. `bulk-pec ledger check` verifies what they would have.
+  a row per insert. the contract suite recounts what they would have held.
 * No index covers a column that changes while sending, so Postgres updates messages in place (HOT).
 """
 

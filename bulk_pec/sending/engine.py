@@ -154,6 +154,7 @@ class Engine:
             self._account(posted)  # first: what it says of the provider outranks an allowance used up
         self._allowance.settle(used=posted is not None)
         if posted is None:
+            self._sent.refused += not self._stops.asked
             source.done()
             return
         if posted.outcome.verdict in MAY_TRY_AGAIN and not self._stops.asked:
