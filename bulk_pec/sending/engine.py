@@ -47,7 +47,7 @@ class Engine:
         options: See `SendOptions`.
         clock: Where time comes from.
         stops: What may stop it.
-        watch: Told of every recorded outcome.
+        watch: Told of every outcome.
     """
 
     def __init__(
@@ -121,6 +121,7 @@ class Engine:
             async with anyio.create_task_group() as senders:
                 for _ in range(self._options.concurrency):
                     senders.start_soon(self._send_some, source, poster)
+            await committer.settled()
             background.cancel_scope.cancel()
 
     def _lease(self, since: float) -> Lease:

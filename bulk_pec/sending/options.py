@@ -70,7 +70,7 @@ class Sent:
 
 
 class Watcher(Protocol):
-    """Is told of every outcome once it is recorded."""
+    """Is told of every outcome."""
 
     def __call__(self, outcome: Outcome) -> None:
         """Take note; it must not wait."""
