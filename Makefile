@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+READY  := $(VENV)/.installed
+STAMP  := $(VENV)/.installed-dev
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check lint types contracts strace soak bench lock wheel clean
@@ -10,16 +12,20 @@ STAMP  := $(VENV)/.installed
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(STAMP): requirements/dev.txt pyproject.toml
+$(READY): requirements/runtime.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("bulk-pec needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --require-hashes -r requirements/runtime.txt
+	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-install: $(STAMP) ## create .venv with the locked dependencies
+$(STAMP): $(READY) requirements/dev.txt
+	$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
 
-demo: $(STAMP) ## a simulated provider, a sample list, a whole run: no configuration
+install: $(READY) ## create .venv with what runs the program, and no more; locked by hashes
+
+demo: $(READY) ## a simulated provider, a sample list, a whole run: no configuration
 	@$(BIN)/bulk-pec demo
 
 test: $(STAMP) ## all tests that need only Python and make (a Postgres is started by the tests)
@@ -43,15 +49,15 @@ strace: $(STAMP) ## the intent reaches the disk before the request leaves (needs
 soak: $(STAMP) ## the long crash test: random SIGKILLs for SOAK_KILLS rounds
 	BULK_PEC_TEST_SOAK_KILLS=$${SOAK_KILLS:-200} $(BIN)/python -m pytest -m "not strace" tests/crash -k soak
 
-bench: $(STAMP) ## ratios of docs/performance.md, measured side by side (minutes; needs about 4 GiB of disk)
+bench: $(STAMP) ## ratios of docs/performance.md, measured side by side (minutes; needs about 7 GiB of disk)
 	$(BIN)/python -m benchmarks
 
 lock: ## renew requirements/*.txt (needs uv)
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade -q -o requirements/runtime.txt
+	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade -q -o requirements/runtime.txt
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade -q -o requirements/dev.txt
 
 wheel: $(STAMP) ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w dist .
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) dist build .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from bulk_pec.cli.session import Result, Session, as_json
-from bulk_pec.domain.errors import BulkPecError
+from bulk_pec.cli.streams import StdoutLost, put, talk
+from bulk_pec.domain.errors import BulkPecError, UsageError
 from bulk_pec.domain.exits import Exit, Reason
 
 Run = Annotated[str, typer.Argument(help="A run's name, or `last`.", metavar="RUN")]
@@ -32,18 +32,28 @@ _COMMON: dict[str, Any] = {
 }
 
 
-def command(app: typer.Typer, name: str) -> Callable[[Callable[..., Result]], Callable[..., None]]:
-    """Register a function as a command: its first parameter is the session, the rest are its own."""
+def command(
+    app: typer.Typer, name: str, **settings: Any
+) -> Callable[[Callable[..., Result]], Callable[..., None]]:
+    """Register a function as a command: its first parameter is the session, the rest are its own.
+
+    `settings` are typer's, of the command.
+    """
 
     def register(function: Callable[..., Result]) -> Callable[..., None]:
         def call(**values: Any) -> None:
             session = _session(values)
-            raise typer.Exit(_guarded(session, lambda: function(session, **values)))
+
+            def body() -> Result:
+                _check_words(session.config_path, *values.values())
+                return function(session, **values)
+
+            raise typer.Exit(_guarded(session, body))
 
         call.__doc__ = function.__doc__
         call.__name__ = function.__name__
         call.__signature__ = _signature(function)  # type: ignore[attr-defined]  # typer reads it
-        app.command(name)(call)
+        app.command(name, **settings)(call)
         return call
 
     return register
@@ -79,37 +89,64 @@ def _session(values: dict[str, Any]) -> Session:
     )
 
 
+def _check_words(*words: object) -> None:
+    """Names that are not UTF-8 could not be shown as they are, nor kept in the ledger."""
+    for word in words:
+        if isinstance(word, str | Path) and not _is_utf8(str(word)):
+            raise UsageError(
+                f"The name {str(word)!a} is not UTF-8.", hint="Rename the file, or give another name."
+            )
+
+
+def _is_utf8(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _guarded(session: Session, body: Callable[[], Result]) -> int:
     """Run a command's body: whatever happens ends in one exit code and, with --json, one document."""
     try:
+        return _ended(session, body)
+    except StdoutLost as lost:
+        if not lost.nobody_reads:
+            talk(f"bulk-pec: {lost}")
+        return int(lost.exit.code)
+
+
+def _ended(session: Session, body: Callable[[], Result]) -> int:
+    try:
         return session.answer(body())
+    except StdoutLost:
+        raise
     except BulkPecError as error:
         return session.fail(error)
     except KeyboardInterrupt:
         session.say("Interrupted.")
         return _only_exit(session, Exit.of(Reason.SIGNAL))
     except BrokenPipeError:
-        # Whoever read our stdout has gone; there is nobody to tell.
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for the interpreter's last flush
-        return int(Exit.of(Reason.IO).code)
+        # A pipe that is not ours to name: whoever reads stdout, if somebody does, is told how it ended.
+        return _only_exit(session, Exit.of(Reason.IO))
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is told as one
         return _bug(session, error)
 
 
 def _bug(session: Session, error: Exception) -> int:
     if session.verbose:
-        traceback.print_exception(error)
+        talk("".join(traceback.format_exception(error)).rstrip())
     last = traceback.extract_tb(error.__traceback__)[-1]
     # The error's own text may hold a row or a secret, so only its type and place are told.
-    print(
-        f"bulk-pec: a bug: {type(error).__name__} at {Path(last.filename).name}:{last.lineno}. The ledger is "
-        "consistent; starting the same command again is safe. Please report this, with -v for the details.",
-        file=sys.stderr,
+    talk(
+        f"bulk-pec: a bug: {type(error).__name__} at {Path(last.filename).name}:{last.lineno}. Every commit "
+        "to the ledger is whole; what was in flight is in doubt after the next start. Please report this, "
+        "with -v for the details."
     )
     return _only_exit(session, Exit.of(Reason.BUG))
 
 
 def _only_exit(session: Session, ended: Exit) -> int:
     if session.as_json:
-        print(as_json({"schema": 1}, ended))
+        put(as_json({"schema": 1}, ended))
     return int(ended.code)

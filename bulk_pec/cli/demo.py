@@ -70,12 +70,16 @@ def _play(session: Session) -> Result:
     sample = shipped.path("samples/avvisi.csv")
     result = nightly(session, sample, "demo", yes=True)
     for _ in range(_ROUNDS):
+        if result.error is not None:
+            break
         delivery = result.document["delivery"]
         if not delivery["none"] and not delivery["accepted"] and not result.document["messages"]["in_doubt"]:
             break
         time.sleep(0.5)
         session.say("Some receipts are still on their way: reading the inbox again.")
         result = nightly(session, sample, "demo", yes=True)
+    if result.error is not None:
+        return result
     return Result(
         result.document,
         f"{result.text}\n\nThe sample holds deliberate trouble (docs/sandbox.md): that is why some did not "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from bulk_pec.cli.command import ListFile, Name, command
+from bulk_pec.cli.names import run_name
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.domain.exits import Exit, Reason
 
@@ -19,15 +20,18 @@ def register(app: typer.Typer) -> None:
         from bulk_pec.cli.loading import check_same
         from bulk_pec.cli.loading import load as load_list
         from bulk_pec.reporting import status
+        from bulk_pec.reporting.ending import closing
 
+        named = run_name(name, file)
         with session.ledger("write") as ledger:
-            run = ledger.runs.find(name or file.stem)
+            run = ledger.runs.find(named)
             if run is None:
-                run, report = load_list(session, ledger, file, name or file.stem)
+                run, report = load_list(session, ledger, file, named)
                 report.tell(session)
             else:
                 check_same(session, run, file)
             figures = ledger.views.figures(run)
             document = status.document(run, figures, wiring.terms(session.config()), wiring.clock().now())
-            ended = Reason.ATTENTION if document["rows"]["invalid"] else Reason.COMPLETE
-            return Result(document, status.text(document), Exit.of(ended))
+            ended = Exit.of(Reason.ATTENTION if document["rows"]["invalid"] else Reason.COMPLETE)
+            words = status.text(document, wiring.zone(session.config()))
+            return Result(document, words, ended, closing(document, ended))

@@ -187,7 +187,8 @@ def check_same(session: Session, run: Run, path: Path | None) -> Composer:
         )
     if letters.digest != run.template_digest:
         raise ListRefused(
-            f"A template (subject, body or attachments) is not the one the run {run.name!r} was loaded with.",
+            f"A template (subject, body, reference or attachments) is not the one the run {run.name!r} was "
+            "loaded with.",
             hint="Restore the template to go on with the run; nothing was sent.",
         )
     return letters

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 
 import typer
@@ -26,6 +25,8 @@ from bulk_pec.cli import (
     test_send,
 )
 from bulk_pec.cli.session import answers, as_json
+from bulk_pec.cli.signals import interrupt
+from bulk_pec.cli.streams import StdoutLost, flush, lost, prepare, put, talk
 from bulk_pec.domain.exits import Exit, Reason
 
 app = typer.Typer(
@@ -47,7 +48,7 @@ def _top(
     version: bool = typer.Option(False, "--version", help="Print the version."),
 ) -> None:
     if version:
-        print(f"bulk-pec {__version__}")
+        put(f"bulk-pec {__version__}")
         raise typer.Exit(0)
 
 
@@ -55,12 +56,28 @@ def main() -> None:
     """The entry point: runs the command and exits with its code."""
     if os.environ.get("TERM") == "dumb" or "--no-color" in sys.argv:
         os.environ.setdefault("NO_COLOR", "1")
+    prepare()
     # What is not sending can be ended at any point, as by Ctrl-C; while sending, `job` obeys signals itself.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt()
+    try:
+        code = _run()
+        flush()
+    except StdoutLost as error:
+        if not error.nobody_reads:
+            talk(f"bulk-pec: {error}")
+        code = error.exit.code
+    sys.exit(code)
+
+
+def _run() -> str | int | None:
+    """Run the command the words ask for; the code to exit with."""
     try:
         app()
     except SystemExit as ended:
         # Words the parser refused never reach a command: the document is printed here.
         if ended.code == Exit.of(Reason.USAGE).code and "--json" in sys.argv and not answers.given:
-            print(as_json({"schema": 1}, Exit.of(Reason.USAGE)))
-        raise
+            put(as_json({"schema": 1}, Exit.of(Reason.USAGE)))
+        return ended.code
+    except OSError as error:  # commands guard themselves: this is the parser, printing its help
+        raise lost(error) from None
+    return 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -15,8 +17,14 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _SETTLED = frozenset({Verdict.SENT, Verdict.REJECTED, Verdict.IN_DOUBT})
-_EVERY = 30.0
+_EVERY = 300.0
 """Seconds between plain lines: a night's log stays short enough to read."""
+_ADDRESS = re.compile(r"[^\s<>]+@[^\s<>]+")
+
+
+def _words(outcome: Outcome) -> str:
+    """A verdict and why, without any address: what the provider says may repeat the recipient's."""
+    return f"{outcome.verdict.value}: {_ADDRESS.sub('(an address)', outcome.detail)}"
 
 
 class Progress:
@@ -46,19 +54,30 @@ class Progress:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-        console = Console(stderr=True, no_color=not self._session.color)
+        class Screen(Console):
+            """rich would end the process, and turn stdout away, when nobody reads stderr any more."""
+
+            def on_broken_pipe(self) -> None:
+                """Show nothing more; sending goes on."""
+                self.quiet = True
+
+        console = Screen(stderr=True, no_color=not self._session.color)
         self._bar = Progress(
             "Sending", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
         )
         self._task = self._bar.add_task("sending", total=self._total)
-        self._bar.start()
+        with suppress(OSError):  # a terminal that has gone
+            self._bar.start()
 
     def saw(self, outcome: Outcome) -> None:
         """One outcome more."""
         self._counts[outcome.verdict] += 1
+        if outcome.verdict is not Verdict.SENT:
+            self._session.more(f"An attempt was {_words(outcome)}")
         if self._bar is not None and self._task is not None:
             if outcome.verdict in _SETTLED:
-                self._bar.advance(self._task)
+                with suppress(OSError):
+                    self._bar.advance(self._task)
         elif time.monotonic() - self._told >= _EVERY:
             self._told = time.monotonic()
             self._session.say(self._line())
@@ -71,6 +90,7 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with suppress(OSError):
+                self._bar.stop()
         elif self._counts:
             self._session.say(self._line())

@@ -25,4 +25,4 @@ def register(app: typer.Typer) -> None:
         with session.ledger("write") as ledger:
             job = Job(session, ledger, ledger.runs.get(run), None, Limits())
             job.reconcile()
-            return Result(*job.outcome())
+            return job.outcome()

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bulk_pec.cli.command import ListFile, Name, Yes, command
+from bulk_pec.cli.names import run_name
 from bulk_pec.cli.session import Result, Session
+from bulk_pec.cli.signals import interrupt
+from bulk_pec.cli.streams import talk
 from bulk_pec.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ def register(app: typer.Typer) -> None:
     ) -> Result:
         """Load the list if it is new, recover, reconcile, send, reconcile, report. Again = resume."""
         return nightly(
-            session, file, name or file.stem, yes=yes, max_messages=max_messages, max_duration=max_duration
+            session, file, run_name(name, file), yes=yes, max_messages=max_messages, max_duration=max_duration
         )
 
 
@@ -57,7 +60,7 @@ def nightly(
     limits = limits_of(max_messages, max_duration)
     config.sendable()
     with session.ledger("write") as ledger:
-        known = ledger.runs.find(name) if name != "last" else None
+        known = ledger.runs.find(name)
         if known is None:
             known, report = load(session, ledger, file, name)
             report.tell(session)
@@ -66,7 +69,7 @@ def nightly(
             confirm(session, known.name, ledger.views.figures(known).values["pending"], yes=yes)
         job = Job(session, ledger, known, letters, limits)
         job.send(reconcile=True)
-        return Result(*job.outcome())
+        return job.outcome()
 
 
 def limits_of(max_messages: int | None, max_duration: str | None) -> Limits:
@@ -96,17 +99,28 @@ def confirm(session: Session, name: str, messages: int, *, yes: bool, otherwise:
     Raises:
         UsageError: Nobody said yes; nothing is sent.
     """
-    import sys
-
-    if yes:
+    if yes or (_on_terminal() and not session.as_json and _said_yes(name, messages)):
         return
-    if sys.stdin.isatty() and not session.as_json:
-        answer = typer.prompt(
-            f"Send {messages:,} certified messages for {name!r} now? [y/N]", default="n", err=True
-        )
-        if str(answer).strip().lower() in {"y", "yes", "s", "si", "sì"}:
-            return
     raise UsageError(
         otherwise or f"The run {name!r} is loaded and was not sent: {messages:,} messages wait.",
         hint="Give --yes to send them; resuming later asks no more.",
     )
+
+
+def _on_terminal() -> bool:
+    import sys
+
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _said_yes(name: str, messages: int) -> bool:
+    """Ask at the terminal; no answer, the end of the input and a signal are a no."""
+    interrupt()
+    try:
+        answer = typer.prompt(
+            f"Send {messages:,} certified messages for {name!r} now? [y/N]", default="n", err=True
+        )
+    except typer.Abort:
+        talk("")  # what follows begins a line of its own
+        return False
+    return str(answer).strip().lower() in {"y", "yes", "s", "si", "sì"}

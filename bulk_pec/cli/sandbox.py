@@ -8,28 +8,36 @@ import typer
 
 from bulk_pec.cli.command import command
 from bulk_pec.cli.session import Result, Session
+from bulk_pec.cli.streams import put
 from bulk_pec.domain.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, "sandbox")
+    @command(app, "sandbox", context_settings={"ignore_unknown_options": True})
     def sandbox(
         session: Session,
         port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 = a free one.")] = 0,
-        speed: Annotated[float, typer.Option("--speed", min=1, help="Sandbox seconds in a second.")] = 1.0,
-        rate: Annotated[
-            float | None, typer.Option("--rate", help="POSTs a second it takes; beyond, 429.")
+        words: Annotated[
+            list[str] | None,
+            typer.Argument(
+                help="Any option that `python -m bulk_pec.sandbox --help` lists.", metavar="[OPTION]..."
+            ),
         ] = None,
     ) -> Result:
-        """Play the provider on localhost until stopped; prints its address first."""
-        from bulk_pec.sandbox.options import SandboxOptions
+        """Play the provider on localhost until stopped; prints its address first.
+
+        Takes all options of `python -m bulk_pec.sandbox`, such as --speed, --rate, --credit and --mailbox;
+        `python -m bulk_pec.sandbox --help` explains them.
+        """
+        from bulk_pec.sandbox.arguments import parse
         from bulk_pec.sandbox.server import serve
 
+        options = parse([*(words or ()), "--port", str(port)])
         session.more("Recipients' local parts choose the outcome: see docs/sandbox.md.")
         try:
-            serve(SandboxOptions(port=port, speed=speed, rate=rate), lambda url: print(url, flush=True))
+            serve(options, put)
         except OSError as error:
             raise UsageError(
                 f"Port {port} cannot be used: {error.strerror}.", hint="Try --port 0."

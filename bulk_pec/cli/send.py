@@ -34,4 +34,4 @@ def register(app: typer.Typer) -> None:
                 confirm(session, known.name, ledger.views.figures(known).values["pending"], yes=yes)
             job = Job(session, ledger, known, letters, limits)
             job.send(reconcile=False)
-            return Result(*job.outcome())
+            return job.outcome()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from bulk_pec.domain.errors import BulkPecError
+from bulk_pec.cli.streams import put, talk
+from bulk_pec.domain.errors import BulkPecError, LedgerError
 from bulk_pec.domain.exits import Exit, Reason
 
 if TYPE_CHECKING:
@@ -36,11 +38,15 @@ class Result:
         document: For ``--json``; ``exit`` is added.
         text: For people.
         exit: How it ended.
+        closing: The last line for people: what that exit means here.
+        error: What ended it early, after it had done something there is to report.
     """
 
     document: dict[str, Any]
     text: str
     exit: Exit = COMPLETE
+    closing: str = ""
+    error: BulkPecError | None = None
 
 
 @dataclass(slots=True)
@@ -95,7 +101,7 @@ class Session:
             return
         if not sys.stderr.isatty():
             text = f"{datetime.now().astimezone().isoformat(timespec='seconds')} {text}"
-        print(text, file=sys.stderr, flush=True)
+        talk(text)
 
     def more(self, text: str) -> None:
         """Talk that only ``-v`` wants."""
@@ -103,29 +109,44 @@ class Session:
             self.say(text)
 
     def answer(self, result: Result) -> int:
-        """Print the result; returns the exit code."""
+        """Print the result; returns the exit code.
+
+        Raises:
+            StdoutLost: It could not be printed.
+        """
+        document, error = result.document, result.error
+        if error is not None:
+            talk(f"bulk-pec: {error}")
+            document = document | _told(error)
+        words = "\n".join(filter(None, (result.text, result.closing)))
         if self.as_json:
-            print(as_json(result.document, result.exit))
-        elif result.text:
-            print(result.text)
+            put(as_json(document, result.exit))
+        elif words:
+            put(words)
         return int(result.exit.code)
 
     def fail(self, error: BulkPecError) -> int:
         """Print an error as one paragraph (and, with ``--json``, as the document); returns its code."""
-        print(f"bulk-pec: {error}", file=sys.stderr)
+        talk(f"bulk-pec: {error}")
         if self.as_json:
-            print(as_json({"schema": 1, "error": {"what": error.what, "hint": error.hint}}, error.exit))
+            put(as_json({"schema": 1, **_told(error)}, error.exit))
         return int(error.exit.code)
 
     def leave(self, ended: Exit) -> NoReturn:
         """End the process there and then, nothing tidied up; with ``--json`` the document is still whole."""
         if self.as_json:
-            print(as_json({"schema": 1}, ended), flush=True)
+            with suppress(LedgerError):
+                put(as_json({"schema": 1}, ended))
         os._exit(int(ended.code))
+
+
+def _told(error: BulkPecError) -> dict[str, Any]:
+    """An error's part of the document."""
+    return {"error": {"what": error.what, "hint": error.hint}}
 
 
 def as_json(document: dict[str, Any], ended: Exit) -> str:
     """One JSON document with its ``exit``."""
     answers.given = True
     body = {**document, "exit": {"code": int(ended.code), "reason": ended.reason.value}}
-    return json.dumps(body, ensure_ascii=False, indent=2)
+    return json.dumps(body, indent=2)  # ASCII, which every stdout takes

@@ -19,6 +19,8 @@ def register(app: typer.Typer) -> None:
         run: Annotated[str, typer.Argument(help="A run's name, or `last`.", metavar="[RUN]")] = "last",
     ) -> Result:
         """Show where a run stands; reads the ledger only."""
+        from zoneinfo import ZoneInfo
+
         from bulk_pec.clock import SystemClock
         from bulk_pec.reporting import status as report
 
@@ -27,4 +29,4 @@ def register(app: typer.Typer) -> None:
         with session.ledger("read") as ledger:
             found = ledger.runs.get(run)
             document = report.document(found, ledger.views.figures(found), terms, SystemClock().now())
-        return Result(document, report.text(document))
+        return Result(document, report.text(document, ZoneInfo(config.settings.sending.timezone)))

@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
                 run = _load(session, ledger, rows, (name, letters.digest), (picked, to.strip(), digest))
                 job = Job(session, ledger, run, letters, Limits())
                 job.send(reconcile=False)
-                return Result(*job.outcome())
+                return job.outcome()
 
 
 def _check(address: str) -> None:

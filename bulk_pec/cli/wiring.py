@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import stamina
 from aiolimiter import AsyncLimiter
@@ -78,6 +79,11 @@ def recipient_list(config: Config, path: Path, letters: Composer) -> RecipientLi
 def terms(config: Config) -> Terms:
     """What cost and end date are reckoned with."""
     return Terms(config.settings.budget.price_per_message, config.posts_per_second)
+
+
+def zone(config: Config) -> ZoneInfo:
+    """Where the operator's clock stands."""
+    return ZoneInfo(config.settings.sending.timezone)
 
 
 def send_options(config: Config, max_messages: int | None) -> SendOptions:

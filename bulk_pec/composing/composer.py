@@ -36,7 +36,7 @@ class Composer:
 
     def __init__(self, templates: Templates, files: Files | None = None) -> None:
         self.templates = templates
-        self.digest = templates.digest
+        self.digest = templates.frozen_digest
         self._subject = plate(templates.subject, "[message] subject", html=False)
         self._body = plate(templates.body, templates.body_name, html=templates.body_is_html)
         if templates.attachments and files is None:
@@ -49,7 +49,7 @@ class Composer:
         self.optional_columns = used - self.required_columns
         self.certain = _never_broken(self._subject) and self._body.uses.certain and _never_blank(self._body)
         self._needed = sorted(used)
-        self._digest_bytes = bytes.fromhex(self.digest)
+        self._digest_bytes = bytes.fromhex(templates.digest)
 
     @property
     def attaches(self) -> bool:

@@ -63,6 +63,11 @@ class Templates:
         parts = (self.subject, self.body, "html" if self.body_is_html else "text", *self.attachments)
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
+    @property
+    def frozen_digest(self) -> str:
+        """Hex SHA-256 over all of it: what may not change while a run lasts."""
+        return hashlib.sha256("\x1f".join((self.digest, self.reference)).encode()).hexdigest()
+
 
 def _text_of(path: Path) -> str:
     try:

@@ -73,7 +73,15 @@ def is_reference(text: str) -> bool:
     return (total + values[-1]) % 32 == 0
 
 
+def find_all(subject: str) -> tuple[str, ...]:
+    """Every well-formed reference in a subject, in its order.
+
+    Not each of them need be ours: an id of thirteen digits, which the provider appends after ours, passes
+    the check once in 32 times. Which one is ours, only the ledger knows.
+    """
+    return tuple(token for token in _TOKEN.findall(subject) if is_reference(token))
+
+
 def find(subject: str) -> str | None:
-    """The last well-formed reference in a subject, or None. Ours is appended, so the last one counts."""
-    found = [token for token in _TOKEN.findall(subject) if is_reference(token)]
-    return found[-1] if found else None
+    """The last well-formed reference in a subject, or None; for subjects that end in ours."""
+    return next(reversed(find_all(subject)), None)

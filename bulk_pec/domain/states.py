@@ -44,7 +44,3 @@ class RunState(StrEnum):
     PAUSED = "paused"
     FINISHED = "finished"
     CANCELLED = "cancelled"
-
-
-UNSETTLED = frozenset({MessageState.PENDING, MessageState.SENDING, MessageState.IN_DOUBT})
-"""A run is finished when it is not cancelled and no message is in one of these (invariant 10)."""

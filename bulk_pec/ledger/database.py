@@ -66,8 +66,9 @@ class Database:
 
     @property
     def shown(self) -> str:
-        """The URL without its password."""
-        return self._url.render_as_string(hide_password=True)
+        """The URL without its password, which may also stand among the driver's parameters."""
+        bare = self._url.set(query={}) if self._url.query else self._url
+        return bare.render_as_string(hide_password=True)
 
     def missing(self) -> UsageError:
         """The error for reading a ledger that has not been created."""
@@ -163,9 +164,15 @@ class Database:
             raise self._failure(error) from None  # the cause's text may show a row: personal data
 
     def _failure(self, error: Exception) -> LedgerError:
+        if _is_damage(error):
+            return LedgerError(
+                f"The ledger {self.shown} is no database, or a damaged one: {_said(error)}.",
+                hint="Do not delete it and do not send with a new one: it knows what has left. Copy the file "
+                "away and restore a backup (docs/operating.md, Restoring a backup).",
+            )
         return LedgerError(
             f"The ledger {self.shown} failed: {_said(error)}.",
-            hint="Nothing is lost: what was committed stands. Mend the cause (disk full? permissions? "
+            hint="What was committed stands. Mend the cause (disk full? permissions? "
             "server down?) and start the same command again.",
         )
 
@@ -217,6 +224,11 @@ class Database:
 def _is_database_error(error: Exception) -> bool:
     # psycopg by name: importing it takes a tenth of a second that a SQLite ledger need not pay
     return isinstance(error, SQLAlchemyError | sqlite3.Error) or type(error).__module__.startswith("psycopg")
+
+
+def _is_damage(error: Exception) -> bool:
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return getattr(cause, "sqlite_errorname", "").startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT"))
 
 
 def _said(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +86,7 @@ class Doubts:
         with self._db.transaction() as connection:
             lost = self._db.execute(
                 connection,
-                "SELECT 1 FROM harvests WHERE mailbox_id = :mailbox AND complete AND NOT steady "
+                "SELECT 1 FROM harvests WHERE mailbox_id = :mailbox AND complete AND lost "
                 "AND ended_at >= (SELECT opened_at FROM attempts WHERE id = :attempt) LIMIT 1",
                 mailbox=doubt.mailbox_id,
                 attempt=doubt.attempt,
@@ -140,8 +139,3 @@ class Doubts:
             changes.move(MessageState.IN_DOUBT, MessageState.PENDING)
             counts.apply(self._db, connection, run.id, changes, now)
         return True
-
-
-def oldest_close(doubts: Sequence[Doubt]) -> int | None:
-    """When the first of these doubts was put in doubt; None if there are none."""
-    return min((doubt.closed_at for doubt in doubts), default=None)

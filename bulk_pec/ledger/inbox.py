@@ -7,7 +7,7 @@ nothing half done. A page counts as known only once the walk that read it is com
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,10 @@ from bulk_pec.domain.receipts import RECEIPTS, Evidence, ReceiptKind
 from bulk_pec.domain.states import Delivery, MessageState
 from bulk_pec.ledger import counts
 from bulk_pec.ledger.database import Database
+from bulk_pec.ledger.harvests import Harvests, WalkEnd
 from bulk_pec.ledger.runs import Run, count_mailbox
+
+__all__ = ["Harvested", "Inbox", "Mail", "WalkEnd"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +32,21 @@ class Mail:
     Attributes:
         item: As the provider listed it.
         kind: What it is.
-        reference: The reference in its subject, if there is one.
+        reference: The last well-formed reference in its subject, if there is one.
         message_id: The provider's token at the end of its subject, if it could be told.
+        earlier: The references that stand before it, in order.
     """
 
     item: InboxItem
     kind: ReceiptKind
     reference: str | None
     message_id: str | None = None
+    earlier: tuple[str, ...] = ()
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Every well-formed reference in its subject, in order; which one is ours, the ledger knows."""
+        return self.earlier if self.reference is None else (*self.earlier, self.reference)
 
     @property
     def fingerprint(self) -> str:
@@ -46,56 +56,23 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
-class WalkEnd:
-    """How a walk over the inbox ended; see `bulk_pec.receipts.harvest`.
+class Harvested:
+    """What one page added.
 
     Attributes:
-        pages: Read.
-        total: What the provider said the box holds.
-        both_ends: It saw the whole inbox, or met mail known before it at both ends.
-        steady: What was known at the ends still stood, and the box had not shrunk.
-        quota_share: How full the box was.
-        ends: Fingerprints of the mails at both ends of what it read.
+        new: Mails never recorded before.
+        matched: Receipts that were matched to a message now.
+        strange: New receipts with well-formed references none of which this ledger knows: those of another
+            ledger, or of one that was lost.
     """
-
-    pages: int
-    total: int | None
-    both_ends: bool
-    steady: bool
-    quota_share: float | None
-    ends: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Harvested:
-    """What one page added."""
 
     new: int
     matched: int
+    strange: int = 0
 
 
-class Inbox:
-    """Recording harvests, matching receipts to messages, folding what they say."""
-
-    def __init__(self, database: Database) -> None:
-        self._db = database
-
-    def mailbox_id(self, address: str) -> int:
-        """The ledger's id for a mailbox, entered if new."""
-        with self._db.transaction() as connection:
-            self._db.execute(
-                connection,
-                "INSERT INTO mailboxes (address) VALUES (:address) ON CONFLICT (address) DO NOTHING",
-                address=address.lower(),
-            )
-            statement = "SELECT id FROM mailboxes WHERE address = :address"
-            return int(self._db.execute(connection, statement, address=address.lower()).scalar_one())
-
-    def begin(self, mailbox_id: int, now: int) -> int:
-        """Begin a harvest; returns its id."""
-        with self._db.transaction() as connection:
-            statement = "INSERT INTO harvests (mailbox_id, begun_at) VALUES (:mailbox, :now) RETURNING id"
-            return int(self._db.execute(connection, statement, mailbox=mailbox_id, now=now).scalar_one())
+class Inbox(Harvests):
+    """Recording what walks read, matching receipts to messages, folding what they say."""
 
     def known_before(self, harvest: int, mailbox_id: int, mails: Sequence[Mail]) -> set[str]:
         """Fingerprints of those mails that a harvest which ended before this one began has seen."""
@@ -117,9 +94,11 @@ class Inbox:
         """Record a page and fold it into the messages its receipts belong to, in one transaction."""
         with self._db.transaction() as connection:
             fresh = self._insert(connection, harvest, mailbox_id, mails)
-            matched = self._fold(connection, mailbox_id, fresh, now)
+            speaking = self._speaking(connection, mailbox_id, mails)
+            found = {row.reference: row for row in self._find(connection, speaking)}
+            matched = self._fold(connection, mailbox_id, speaking, found, now)
             self._count_seen(connection, mailbox_id, fresh)
-        return Harvested(len(fresh), matched)
+        return Harvested(len(fresh), matched, sum(_strange(mail, found) for mail in fresh))
 
     def _insert(
         self, connection: Connection, harvest: int, mailbox_id: int, mails: Sequence[Mail]
@@ -173,22 +152,54 @@ class Inbox:
             mailbox=mailbox_id,
         )
 
-    def _fold(self, connection: Connection, mailbox_id: int, fresh: Sequence[Mail], now: int) -> int:
-        """Fold the new receipts into the messages whose references they carry (transition j)."""
-        speaking: dict[str, list[Mail]] = {}
-        for mail in fresh:
-            if mail.kind in RECEIPTS and mail.reference is not None:
-                speaking.setdefault(mail.reference, []).append(mail)
+    def _speaking(self, connection: Connection, mailbox_id: int, mails: Sequence[Mail]) -> list[Mail]:
+        """The page's receipts with a reference that belong to no message yet, those known longer included.
+
+        A receipt read before its message was known, or by a version that could not tell its reference, is
+        matched when it is read again. The lock keeps two hosts from matching one receipt twice.
+        """
+        speaking = {mail.fingerprint: mail for mail in mails if mail.kind in RECEIPTS and mail.references}
         if not speaking:
+            return []
+        rows = self._db.execute(
+            connection,
+            f"WITH {self._db.batch('asked', fingerprint='text')} SELECT r.fingerprint FROM asked "
+            "JOIN receipts r ON r.mailbox_id = :mailbox AND r.fingerprint = asked.fingerprint "
+            f"WHERE r.message IS NULL ORDER BY r.id {self._db.hold('r')}",
+            asked=self._db.rows([{"fingerprint": fingerprint} for fingerprint in speaking]),
+            mailbox=mailbox_id,
+        )
+        return [speaking[row.fingerprint] for row in rows]
+
+    def _fold(
+        self,
+        connection: Connection,
+        mailbox_id: int,
+        speaking: Sequence[Mail],
+        found: Mapping[str, Row[Any]],
+        now: int,
+    ) -> int:
+        """Fold receipts into the messages whose references they carry (transition j); how many."""
+        by_reference: dict[str, list[Mail]] = {}
+        for mail in speaking:
+            if (reference := _ours(mail, found)) is not None:
+                by_reference.setdefault(reference, []).append(mail)
+        if not by_reference:
             return 0
-        folded = [_Folded.of(row, speaking[row.reference], now) for row in self._find(connection, speaking)]
+        folded = [
+            _Folded.of(row, by_reference[ref], now) for ref, row in found.items() if ref in by_reference
+        ]
         self._write(connection, mailbox_id, folded, now)
         for run_id in sorted({one.run_id for one in folded}):
             count_mailbox(self._db, connection, run_id, mailbox_id)
             _count(self._db, connection, run_id, [one for one in folded if one.run_id == run_id], now)
         return sum(one.receipts for one in folded)
 
-    def _find(self, connection: Connection, references: Iterable[str]) -> Sequence[Row[Any]]:
+    def _find(self, connection: Connection, mails: Sequence[Mail]) -> Sequence[Row[Any]]:
+        """The messages that these mails' references name, locked."""
+        references = {reference for mail in mails for reference in mail.references}
+        if not references:
+            return []
         batch = self._db.batch("named", reference="text")
         rows: Sequence[Row[Any]] = self._db.execute(
             connection,
@@ -196,7 +207,7 @@ class Inbox:
             "m.not_accepted_at, m.delivered_at, m.undelivered_at, m.late_at "
             "FROM named JOIN messages m ON m.reference = named.reference ORDER BY m.id "
             f"{self._db.hold('m')}",
-            named=self._db.rows([{"reference": reference} for reference in references]),
+            named=self._db.rows([{"reference": reference} for reference in sorted(references)]),
         ).all()
         return rows
 
@@ -232,47 +243,12 @@ class Inbox:
         )
         db.execute(
             connection,
-            f"WITH {db.batch('marks', fingerprint='text', message='bigint')} "
-            "UPDATE receipts SET message = marks.message FROM marks "
+            f"WITH {db.batch('marks', fingerprint='text', message='bigint', reference='text')} "
+            "UPDATE receipts SET message = marks.message, reference = marks.reference FROM marks "
             "WHERE receipts.mailbox_id = :mailbox AND receipts.fingerprint = marks.fingerprint",
             marks=db.rows([mark for one in folded for mark in one.marks]),
             mailbox=mailbox_id,
         )
-
-    def complete(self, harvest: int, mailbox_id: int, end: WalkEnd, now: int) -> None:
-        """The walk ran to its end: what it read is known from now on."""
-        with self._db.transaction() as connection:
-            self._db.execute(
-                connection,
-                "UPDATE harvests SET ended_at = :now, complete = :yes, both_ends = :both, steady = :steady, "
-                "pages = :pages, total = :total, ends = :ends, quota_share = :quota WHERE id = :harvest",
-                harvest=harvest,
-                now=now,
-                yes=True,
-                both=end.both_ends,
-                steady=end.steady,
-                pages=end.pages,
-                total=end.total,
-                ends=" ".join(end.ends),
-                quota=end.quota_share,
-            )
-            statement = "UPDATE mailboxes SET harvested_at = :now WHERE id = :mailbox"
-            self._db.execute(connection, statement, now=now, mailbox=mailbox_id)
-
-    def last_total(self, mailbox_id: int) -> int | None:
-        """What the provider said the box held at the last complete harvest."""
-        total = self._of_last("total", mailbox_id)
-        return None if total is None else int(total)
-
-    def last_ends(self, mailbox_id: int) -> tuple[str, ...]:
-        """Fingerprints of the mails that stood at both ends of the box at the last complete harvest."""
-        return tuple((self._of_last("ends", mailbox_id) or "").split())
-
-    def _of_last(self, column: str, mailbox_id: int) -> Any:
-        where = "mailbox_id = :mailbox AND complete ORDER BY id DESC LIMIT 1"
-        with self._db.transaction() as connection:
-            statement = f"SELECT {column} FROM harvests WHERE {where}"
-            return self._db.execute(connection, statement, mailbox=mailbox_id).scalar()
 
     def mark_overdue(self, run: Run, before: int, now: int) -> int:
         """Messages sent (accepted, if that is known) before `before` and still unanswered are overdue."""
@@ -348,7 +324,10 @@ class _Folded:
             evidence=evidence,
             message_id=next((mail.message_id for mail in mails if mail.message_id), None),
             sent_at=evidence.accepted_at or min(mail.item.at or now for mail in mails),
-            marks=[{"fingerprint": mail.fingerprint, "message": row.id} for mail in mails],
+            marks=[
+                {"fingerprint": mail.fingerprint, "message": row.id, "reference": row.reference}
+                for mail in mails
+            ],
         )
 
     def as_row(self) -> dict[str, Any]:
@@ -382,6 +361,16 @@ def _count(db: Database, connection: Connection, run_id: int, folded: Sequence[_
             changes.move(one.before, MessageState.SENT)
             changes.deliver(None, one.delivery)
     counts.apply(db, connection, run_id, changes, now)
+
+
+def _ours(mail: Mail, found: Mapping[str, Row[Any]]) -> str | None:
+    """The last of its references that this ledger knows: ours is appended after the text's own."""
+    return next((reference for reference in reversed(mail.references) if reference in found), None)
+
+
+def _strange(mail: Mail, found: Mapping[str, Row[Any]]) -> bool:
+    """Whether it is a receipt with well-formed references, none of which this ledger knows."""
+    return mail.kind in RECEIPTS and bool(mail.references) and _ours(mail, found) is None
 
 
 def _mail_row(mail: Mail) -> dict[str, Any]:

@@ -262,9 +262,9 @@ class Loading:
                 run=self._run_id,
                 row=refused.row,
                 state=refused.state.value,
-                key=refused.key,
-                recipient=refused.recipient,
-                reason=refused.reason,
+                key=None if refused.key is None else _storable(refused.key),
+                recipient=_storable(refused.recipient),
+                reason=_storable(refused.reason),
                 fields=refused.fields,
             )
             self.counts.rows += 1
@@ -328,6 +328,11 @@ class Loading:
             run=self._run_id,
             spans=self._db.rows(spans),
         )
+
+
+def _storable(text: str) -> str:
+    """A refused row's text as Postgres takes it: without NUL. `fields` keeps it, escaped in its JSON."""
+    return text.replace("\x00", "\ufffd")
 
 
 def _insert(connection: Connection, ready: Sequence[tuple[Any, ...]]) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import orjson
 from sqlalchemy import Connection, Row
 
-from bulk_pec.domain.errors import UsageError
+from bulk_pec.domain.errors import ConfigError, UsageError
 from bulk_pec.domain.states import RunState
 from bulk_pec.ledger.database import Database
 
@@ -15,14 +15,17 @@ from bulk_pec.ledger.database import Database
 _SELECT = (
     "SELECT r.id, r.name, CASE WHEN r.state <> 'cancelled' AND c.pending + c.sending + c.in_doubt = 0 "
     "THEN 'finished' ELSE r.state END AS state, r.created_at, r.started_at, r.finished_at, r.list_name, "
-    "r.list_digest, r.template_digest, r.columns, r.first_id, r.last_id, r.input_rows "
+    "r.list_digest, r.template_digest, r.columns, r.first_id, r.last_id, r.input_rows, r.service "
     "FROM runs r JOIN run_counts c ON c.run_id = r.id"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One loaded list. Times are milliseconds since the epoch, UTC; digests are hex SHA-256."""
+    """One loaded list. Times are milliseconds since the epoch, UTC; digests are hex SHA-256.
+
+    `service` is the base URL it is sent through, once it has been sent for the first time.
+    """
 
     id: int
     name: str
@@ -37,6 +40,7 @@ class Run:
     first_id: int
     last_id: int
     input_rows: int
+    service: str | None
 
 
 def _run(row: Row[tuple[object, ...]]) -> Run:
@@ -82,15 +86,30 @@ class Runs:
                 name for (name,) in self._db.execute(connection, "SELECT name FROM runs ORDER BY id DESC")
             ]
 
-    def begin(self, run: Run, now: int) -> None:
-        """Record that the run may send: from now on starting it again asks nobody."""
+    def check_service(self, run: Run, service: str) -> None:
+        """A run goes on through the service it was begun with: what a rehearsal sent was never sent.
+
+        Raises:
+            ConfigError: `service`, a base URL, is another.
+        """
+        if run.service is not None and run.service != service.rstrip("/"):
+            raise ConfigError(
+                f"The run {run.name!r} was begun through {run.service}, and [api] base_url is now {service}.",
+                hint="Give the list another --name (or another ledger) to send it through the new address; "
+                "or restore base_url to go on with this run.",
+            )
+
+    def begin(self, run: Run, now: int, service: str) -> None:
+        """Record that the run may send, and through which base URL: starting it again asks nobody."""
         with self._db.transaction() as connection:
             self._db.execute(
                 connection,
-                "UPDATE runs SET started_at = COALESCE(started_at, :now), state = 'sending' "
+                "UPDATE runs SET started_at = COALESCE(started_at, :now), "
+                "service = COALESCE(service, :service), state = 'sending' "
                 "WHERE id = :run AND state IN ('loaded', 'sending')",
                 run=run.id,
                 now=now,
+                service=service.rstrip("/"),
             )
 
     def close_if_done(self, run: Run, now: int) -> None:

@@ -4,7 +4,7 @@ Conventions:
 
 * Times are milliseconds since the epoch, UTC, as integers.
 * Hot tables (messages, attempts, receipts) carry no foreign keys: on Postgres each would lock and check
-  a row per insert. `bulk-pec ledger check` verifies what they would have.
+  a row per insert. the contract suite recounts what they would have held.
 * No index covers a column that changes while sending, so Postgres updates messages in place (HOT).
 """
 
@@ -61,6 +61,7 @@ runs = Table(
     Column("first_id", _BIG, nullable=False, comment="its messages' ids lie between these two"),
     Column("last_id", _BIG, nullable=False),
     Column("input_rows", Integer, nullable=False),
+    Column("service", Text, comment="the base URL it is sent through, from its first sending on"),
     Column("retry_of", _BIG, comment="the run whose failures this one takes up again"),
 )
 
@@ -251,9 +252,13 @@ harvests = Table(
         server_default=text("false"),
         comment="walked whole, or met known mail at both",
     ),
-    Column("steady", Boolean, nullable=False, server_default=text("false"), comment="nothing known had gone"),
+    Column(
+        "steady", Boolean, nullable=False, server_default=text("false"), comment="nothing had gone, for sure"
+    ),
+    Column("lost", Boolean, nullable=False, server_default=text("false"), comment="something known had gone"),
     Column("pages", Integer, nullable=False, server_default=_ZERO),
     Column("total", Integer, comment="what the provider said the box holds"),
+    Column("total_right", Boolean, nullable=False, server_default=text("false"), comment="as far as known"),
     Column("ends", Text, comment="fingerprints of the mails at both ends, parted by blanks"),
     Column("quota_share", Float),
     Index(None, "mailbox_id", "ended_at"),

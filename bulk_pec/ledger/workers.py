@@ -18,6 +18,8 @@ from bulk_pec.ledger import counts
 from bulk_pec.ledger.database import Database
 from bulk_pec.ledger.runs import Run
 
+_DIED = "the sending process ended before an answer was recorded"
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -109,11 +111,11 @@ class Workers:
     def _doubt_open_attempts(self, connection: Connection, now: int) -> int:
         closed = self._db.execute(
             connection,
-            "UPDATE attempts SET closed_at = :now, outcome = 'in_doubt', "
-            "detail = 'the sending process ended before an answer was recorded' "
+            "UPDATE attempts SET closed_at = :now, outcome = 'in_doubt', detail = :why "
             "WHERE closed_at IS NULL AND EXISTS (SELECT 1 FROM workers w "
             "WHERE w.id = attempts.worker_id AND w.ended_at IS NOT NULL) RETURNING id, message, run_id",
             now=now,
+            why=_DIED,
         ).all()
         for run_id in {row.run_id for row in closed}:
             messages = [{"id": row.message} for row in closed if row.run_id == run_id]
@@ -126,9 +128,10 @@ class Workers:
         batch = self._db.batch("dead", id="bigint")
         doubted = self._db.execute(
             connection,
-            f"WITH {batch} UPDATE messages SET state = 'in_doubt' FROM dead "
+            f"WITH {batch} UPDATE messages SET state = 'in_doubt', reason = :why FROM dead "
             "WHERE messages.id = dead.id AND messages.state = 'sending' RETURNING messages.id",
             dead=self._db.rows(messages),
+            why=_DIED,
         ).all()
         # A message whose receipt came first is sent already; its attempt's doubt is settled by that.
         self._db.execute(

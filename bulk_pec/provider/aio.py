@@ -15,14 +15,27 @@ bytes that leave unannounced:
 * `ClientSession._request` goes round again for a redirect (off here) and, for methods it holds to be
   idempotent, when a kept connection was lost. DELETE is one of those, though a mail's id may shift after
   a delete; so `_Request.send` sends once for each request of ours, whatever its method, and then refuses.
-* `AioTransport` goes round again for `_Dead` only, which is raised before the announcement.
+* `AioTransport` goes round again for `_Dead` only, which is raised before the announcement: for a kept
+  connection, and no more often than the pool has places.
 * The CONNECT to a proxy is a plain `ClientRequest`, never a `_Request`, so it is not announced.
-* On Python 3.11 the body is written by a task of its own, which starts after `send`; a cancellation in
-  between may leave nothing sent though `FIRST_BYTE` was told. That errs on the side of doubt.
+* On Python 3.11 head and body are written by a task of its own, which starts after `send`; a cancellation
+  in between may leave nothing sent though `FIRST_BYTE` was told. That errs on the side of doubt.
+
+And as to whose answer is read (HTTP/1.1 pairs answers with requests by their order alone):
+
+* aiohttp parses what comes on an idle connection and hands it to whoever asks next. So a connection that
+  has spoken out of turn counts as hung up: bytes in aiohttp's buffers (`ResponseHandler.should_close`) or,
+  without TLS, in the kernel's. With TLS the kernel's may be a session ticket; the loop is let read them.
+* An answer that came before the request's last byte left this process is dropped with its connection, and
+  the request is in doubt: it may be somebody else's. So is an honest 401 or 413 to a body that was not read
+  to its end. "Left" is when `ClientRequest.write_bytes` has written all with nothing come in by then, and
+  the transport's write buffer is empty when the answer is read.
+* An answer too many that arrives after the request has left cannot be told from the right one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import io
 import select
 import ssl
@@ -42,7 +55,7 @@ CONNECTING = "connection.connect_tcp.started"
 FIRST_BYTE = "http11.send_request_headers.started"
 """The connection is open and the request's first byte is next. ``info["request"].method`` is bytes."""
 HUNG_UP = "connection.hung_up"
-"""After `FIRST_BYTE` was awaited: the server has closed the connection, and nothing of the request left."""
+"""After `FIRST_BYTE` was awaited: the connection is closed or out of step; nothing of the request left."""
 
 Trace = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 
@@ -59,14 +72,26 @@ class _Turn:
 
     Attributes:
         trace: Whom to tell.
+        fresh: Whether a connection was opened for it in this round.
         sent: Whether its bytes were handed to a connection.
+        written: Whether all of them were, before anything came back.
+        transport: Of that connection.
     """
 
-    __slots__ = ("sent", "trace")
+    __slots__ = ("fresh", "sent", "trace", "transport", "written")
 
     def __init__(self, trace: Trace | None) -> None:
         self.trace = trace
+        self.fresh = False
         self.sent = False
+        self.written = False
+        self.transport: asyncio.Transport | None = None
+
+    @property
+    def left(self) -> bool:
+        """Whether all its bytes have left this process, as far as the transport tells."""
+        transport = self.transport
+        return self.written and transport is not None and not transport.get_write_buffer_size()
 
 
 _turn_of_task: ContextVar[_Turn] = ContextVar("bulk_pec_turn")
@@ -95,9 +120,10 @@ class AioTransport(httpx.AsyncBaseTransport):
             httpx.TransportError: The network or the server failed.
         """
         trace = request.extensions.get("trace")
-        token = _turn_of_task.set(_Turn(trace))
+        turn = _Turn(trace)
+        token = _turn_of_task.set(turn)
         try:
-            response = await self._on_a_live_connection(request, trace)
+            response = await self._on_a_live_connection(request, turn)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise translated(error) from error
         finally:
@@ -114,15 +140,23 @@ class AioTransport(httpx.AsyncBaseTransport):
         if self._session is not None:
             await self._session.close()
 
-    async def _on_a_live_connection(
-        self, request: httpx.Request, trace: Trace | None
-    ) -> aiohttp.ClientResponse:
+    async def _on_a_live_connection(self, request: httpx.Request, turn: _Turn) -> aiohttp.ClientResponse:
         """Request again while the pool hands out dead connections; each one met is closed and gone."""
-        while True:
+        for _ in range(self._connections + 1):
+            turn.fresh = False
             try:
-                return await self._request(request, trace)
+                response = await self._request(request, turn.trace)
             except _Dead:
+                if turn.fresh:
+                    raise httpx.ConnectError("the connection was closed as soon as it was open") from None
                 continue
+            if turn.left:  # no other task has run since the answer's head was taken
+                return response
+            response.close()
+            if turn.transport is not None:
+                turn.transport.abort()
+            raise httpx.RemoteProtocolError(f"HTTP {response.status} came before the request had left whole")
+        raise httpx.ConnectError("every connection met was closed")
 
     async def _request(self, request: httpx.Request, trace: Trace | None) -> aiohttp.ClientResponse:
         limits = request.extensions.get("timeout", {})
@@ -178,25 +212,35 @@ class _InPieces(io.BytesIO):
 
 
 class _Dead(Exception):
-    """The pool handed out a connection that the server had closed; nothing was announced or sent."""
+    """The pool handed out a connection that cannot be used; nothing was announced or sent."""
 
 
 class _Request(aiohttp.ClientRequest):
     """A request that announces its first byte."""
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
-        """Announce, look whether the server is still there, then send."""
-        if _has_hung_up(conn):
+        """Announce, look whether the server is still there and silent, then send."""
+        if await _has_hung_up(conn):
             raise _Dead
         turn = _turn_of_task.get()
         if turn.sent:
             raise aiohttp.ClientPayloadError("the connection was lost before the answer")
         if turn.trace is not None:
             await turn.trace(FIRST_BYTE, {"request": SimpleNamespace(method=self.method.encode())})
-            if _has_hung_up(conn):
+            if await _has_hung_up(conn):
                 await turn.trace(HUNG_UP, {})
+                raise aiohttp.ClientPayloadError("the connection was lost before the first byte")
         turn.sent = True
-        return await super().send(conn)
+        turn.transport = conn.transport
+        response = await super().send(conn)
+        turn.written = turn.written or not self._body
+        return response
+
+    async def write_bytes(self, writer: Any, conn: Any, content_length: int | None = None) -> None:
+        """Write head and body; then look whether the server kept silent for so long."""
+        await super().write_bytes(writer, conn, content_length)
+        protocol = conn.protocol
+        _turn_of_task.get().written = protocol is not None and not protocol.should_close
 
 
 class _Body(httpx.AsyncByteStream):
@@ -264,23 +308,42 @@ async def _connecting(
     session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceConnectionCreateStartParams
 ) -> None:
     trace: Trace | None = context.trace_request_ctx
+    _turn_of_task.get().fresh = True
     if trace is not None:
         await trace(CONNECTING, {})
 
 
-def _has_hung_up(conn: Any) -> bool:
-    """Whether the server has closed this connection, as far as this machine knows by now.
+async def _has_hung_up(conn: Any) -> bool:
+    """Whether the server has closed this connection or spoken unasked, as far as this machine knows by now.
 
     The kernel is asked too: the event loop may not have come round to the news.
     """
-    if conn.protocol is None or not conn.protocol.is_connected():
+    if _is_lost(conn):
         return True
-    sock = conn.transport.get_extra_info("socket")
-    if sock is None or sock.fileno() < 0 or not hasattr(select, "POLLRDHUP"):
-        return False
+    news = _news(conn.transport)
+    if not news or news & ~select.POLLIN:
+        return bool(news)
+    if conn.transport.get_extra_info("ssl_object") is None:
+        return True
+    for _ in range(2):  # in the first the loop polls, in the second it has read
+        await asyncio.sleep(0)
+    return _is_lost(conn)
+
+
+def _is_lost(conn: Any) -> bool:
+    """Whether aiohttp knows that a connection is closed, or holds bytes of it that nobody asked for."""
+    protocol = conn.protocol
+    return protocol is None or not protocol.is_connected() or protocol.should_close
+
+
+def _news(transport: asyncio.Transport) -> int:
+    """What the kernel has to tell of a connection: the bits of ``poll``; 0 is nothing."""
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.fileno() < 0 or not hasattr(select, "poll"):
+        return 0
     poll = select.poll()
-    poll.register(sock.fileno(), select.POLLRDHUP)
-    return bool(poll.poll(0))
+    poll.register(sock.fileno(), select.POLLIN | getattr(select, "POLLRDHUP", 0))
+    return sum(bits for _, bits in poll.poll(0))
 
 
 def _text(value: bytes) -> str:

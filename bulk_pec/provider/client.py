@@ -110,12 +110,18 @@ class PecClient:
     async def inbox_page(self, mailbox: Mailbox, page: int, query: str | None = None) -> InboxPage:
         """GET /inbox: one page of the inbox, or of what a search finds. "Result empty" is an empty page.
 
+        So is a page 0 that the service refuses in its own words: whether pages count from 0 or 1 is not
+        documented, and a walk goes on with page 1. A search that is refused stays an error.
+
         Raises:
             BulkPecError: See `Reader.read`.
         """
         params = {"page": str(page)} | ({} if query is None else {"q": query})
         url = f"{self._base_url}/inbox"
-        return await self._reader.read(mailbox, url, parsing.page_of, empty=_NO_MAIL, params=params)
+        refused = _NO_MAIL if page == 0 and query is None else None
+        return await self._reader.read(
+            mailbox, url, parsing.page_of, empty=_NO_MAIL, refused=refused, params=params
+        )
 
     async def sending(self, mailbox: Mailbox, message_id: str) -> tuple[InboxItem, ...]:
         """GET /send/{message_id}: the receipts of one sending so far; none yet is an empty tuple.

@@ -101,6 +101,7 @@ class Reader:
         parse: Callable[[object], T | None],
         *,
         empty: T | None = None,
+        refused: T | None = None,
         params: Mapping[str, str] | None = None,
     ) -> T:
         """GET `url` and parse the answer.
@@ -110,6 +111,8 @@ class Reader:
             url: Without query.
             parse: From the decoded JSON; None if it is not what was asked for.
             empty: What "there is nothing" (404, 204) comes to; None if it makes no sense here.
+            refused: What it comes to when the service itself, every time it is asked, says that it cannot
+                (see `_is_refusal`); None if that is an error.
             params: The query.
 
         Raises:
@@ -120,8 +123,12 @@ class Reader:
         """
         call = self._call("GET", mailbox, url, params)
 
+        refusals: list[bool] = []
+
         async def once() -> T:
+            refusals.append(False)
             reply = await self._ask(call)
+            refusals[-1] = _is_refusal(reply)
             if reply.status == 204 and empty is not None:
                 return empty
             if reply.status == 404 and empty is not None and _is_envelope(reply.body):
@@ -132,7 +139,12 @@ class Reader:
                 raise _Failed(unreadable(call.what, call.veil(_said(reply.body))))
             return found
 
-        return await self._patiently(once)
+        try:
+            return await self._patiently(once)
+        except ProviderUnavailable:
+            if refused is None or not all(refusals):
+                raise
+            return refused
 
     async def delete(self, mailbox: Mailbox, url: str) -> bool:
         """DELETE `url`, once. Whether it was there.
@@ -272,6 +284,18 @@ def _header(secret: Secret, mailbox: Mailbox, name: str) -> bytes:
 def _is_envelope(body: bytes) -> bool:
     """Whether a 404's body is the service's own: its JSON, or nothing. Another server sends a page."""
     return not body.strip() or isinstance(parsing.decode(body), dict)
+
+
+def _is_refusal(reply: _Reply) -> bool:
+    """Whether the service itself says that it cannot answer this: no outage, no gateway, no "later".
+
+    Its own envelope has ``success: false``; a gateway's has not. A status of 200 with it is known of the
+    vendor, and 500 ("MySQL Error …") is what it documents for a query that failed, as one for a page below
+    the first may.
+    """
+    decoded = parsing.decode(reply.body)
+    own = isinstance(decoded, dict) and decoded.get("success") is False
+    return own and reply.retry_after is None and reply.status in {200, 400, 422, 500}
 
 
 def _said(body: bytes) -> str:

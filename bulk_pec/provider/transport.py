@@ -118,7 +118,7 @@ class Post:
             await self._first_byte_is_next()
         elif event == HUNG_UP:
             self.began = False
-            raise Withheld("The provider had closed the connection before the request's first byte")
+            raise Withheld("The connection was closed, or spoken on unasked, before the request's first byte")
 
     async def _first_byte_is_next(self) -> None:
         self._scope.deadline = math.inf

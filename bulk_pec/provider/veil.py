@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import html
+import json
+import re
 from urllib.parse import quote, quote_plus
 
 import orjson
@@ -72,14 +74,45 @@ def _all_spellings(secrets: tuple[Secret, ...]) -> list[Secret]:
 def _spellings(secret: str) -> set[str]:
     raw = secret.encode("utf-8", "replace")
     clean = raw.decode("utf-8")
+    in_html = _in_html(clean)
     return {
         secret,
         " ".join(secret.split()),
-        orjson.dumps(clean).decode()[1:-1],
-        orjson.dumps(clean).decode()[1:-1].replace("/", "\\/"),
-        quote(clean, safe=""),
-        quote_plus(clean),
+        *in_html,
+        *(form for text in (clean, *in_html) for form in _in_json(text)),
+        *_in_urls(clean),
         base64.b64encode(raw).decode(),
-        html.escape(clean),
         raw.decode("latin-1"),  # a server that reads headers as latin-1 repeats them so
     }
+
+
+def _in_html(text: str) -> set[str]:
+    """As HTML libraries escape it: all mask ``&<>``, and quotes in their own ways (PHP ``&#039;``) or not."""
+    bare = html.escape(text, quote=False)
+    double = [bare, *(bare.replace('"', code) for code in ("&quot;", "&#34;"))]
+    single = ("'", "&#x27;", "&#039;", "&#39;", "&apos;")
+    return {form.replace("'", code) for form in double for code in single}
+
+
+def _in_json(text: str) -> set[str]:
+    r"""As JSON libraries escape it: beyond ASCII or not, ``/`` (PHP) or not, ``<>&'"`` (Go, .NET) or not."""
+    forms = {json.dumps(text)[1:-1], orjson.dumps(text).decode()[1:-1]}
+    forms |= {form.replace('\\"', "\\u0022") for form in forms}
+    forms |= {
+        form.translate({ord(char): code % ord(char) for char in chars})
+        for form in forms
+        for chars in ("<>&", "<>&'")
+        for code in ("\\u%04x", "\\u%04X")  # PHP writes these in capitals, and letters beyond ASCII not
+    }
+    forms |= {_CODE.sub(lambda code: "\\u" + code[1].upper(), form) for form in forms}
+    return forms | {form.replace("/", "\\/") for form in forms}
+
+
+def _in_urls(text: str) -> set[str]:
+    """Percent-encoded (RFC 3986, 2.1: in either case), a blank also as ``+``; JavaScript spares more."""
+    forms = {quote(text, safe=""), quote_plus(text), quote(text), quote(text, safe="!'()*")}
+    return forms | {_PERCENT.sub(lambda code: code[0].lower(), form) for form in forms}
+
+
+_CODE = re.compile(r"\\u([0-9a-f]{4})")
+_PERCENT = re.compile("%[0-9A-F]{2}")

@@ -5,8 +5,9 @@ Absence is accepted, not proved, and only when all of this holds (docs/semantics
 * `settle_after` has passed since the attempt was closed;
 * a harvest begun after that met both ends of the inbox; and since the attempt no harvest of that mailbox
   found that anything known had gone;
-* a search for the reference finds no mail that carries it, and the same search does find the acceptance
-  of a later message, posted from the same mailbox after the close: so the search works and mail arrives;
+* a search for the reference finds no mail that carries it, nor one whose subject cannot be read, and the
+  same search does find the acceptance of a later message, posted from the same mailbox after the close: so
+  the search works and mail arrives;
 * the mailbox was not full, neither before the attempt nor at that harvest: so a receipt could arrive.
 """
 
@@ -17,14 +18,13 @@ from enum import StrEnum
 from typing import Any
 
 from bulk_pec.clock import Clock
-from bulk_pec.domain import references
 from bulk_pec.domain.letters import Mailbox
-from bulk_pec.domain.receipts import ReceiptKind
+from bulk_pec.domain.receipts import RECEIPTS, ReceiptKind
 from bulk_pec.ledger.doubts import Doubt, Doubts, GoodHarvest
-from bulk_pec.ledger.inbox import Mail
+from bulk_pec.ledger.inbox import Inbox, Mail
 from bulk_pec.ledger.runs import Run
 from bulk_pec.receipts.harvest import Listing
-from bulk_pec.receipts.reading import read
+from bulk_pec.receipts.reading import read, unreadable
 
 
 class Policy(StrEnum):
@@ -59,6 +59,7 @@ class Settled:
         accepted: Absences accepted: these messages may be tried again, after one more harvest.
         waiting: Doubts that more time alone may settle.
         stuck: Doubts that a person must decide, or a later message of that mailbox.
+        receipts: Doubts ended by a receipt that a search found and no walk had.
         why: A sentence for each reason a doubt could not be settled, with how many it holds for.
     """
 
@@ -66,6 +67,7 @@ class Settled:
     waiting: int = 0
     stuck: int = 0
     why: dict[str, int] | None = None
+    receipts: int = 0
 
     def hold(self, reason: str, *, waits: bool) -> None:
         """Count a doubt that stays."""
@@ -85,13 +87,22 @@ class Settler:
         doubts: The ledger's.
         options: See `SettleOptions`.
         clock: For "now".
+        inbox: The ledger's, for receipts that a search finds.
     """
 
-    def __init__(self, listing: Listing, doubts: Doubts, options: SettleOptions, clock: Clock) -> None:
+    def __init__(
+        self,
+        listing: Listing,
+        doubts: Doubts,
+        options: SettleOptions,
+        clock: Clock,
+        inbox: Inbox,
+    ) -> None:
         self._listing = listing
         self._doubts = doubts
         self._options = options
         self._clock = clock
+        self._inbox = inbox
 
     async def settle(self, run: Run, mailboxes: dict[int, Mailbox]) -> Settled:
         """Look at each doubt that is left; accept the absences that can be accepted.
@@ -129,19 +140,39 @@ class Settler:
     async def _search(
         self, run: Run, doubt: Doubt, mailbox: Mailbox, harvest: GoodHarvest, settled: Settled
     ) -> None:
-        later = self._doubts.later_accepted(doubt)
-        if later is None:
-            settled.hold("no later message of that mailbox has been accepted yet", waits=False)
-            return
         found = await self._find(mailbox, doubt.reference)
-        if found:
-            settled.hold("a search finds mail that carries its reference; a harvest will read it", waits=True)
-            return
-        witness = await self._find(mailbox, later)
-        if not any(mail.kind is ReceiptKind.ACCEPTED for mail in witness):
+        if self._read_found(run, doubt, found):
+            settled.receipts += 1
+        elif any(_carries(mail, doubt.reference) for mail in found):
+            settled.hold(
+                "a search finds mail that carries its reference and is no receipt of it", waits=False
+            )
+        elif any(map(unreadable, found)):
+            settled.hold("a search finds mail whose subject cannot be read", waits=False)
+        elif (later := self._doubts.later_accepted(doubt)) is None:
+            settled.hold("no later message of that mailbox has been accepted yet", waits=False)
+        elif not await self._shows_acceptance(mailbox, later):
             settled.hold("the search does not find a later message's acceptance either", waits=False)
-            return
-        self._accept(run, doubt, harvest, later, settled)
+        else:
+            self._accept(run, doubt, harvest, later, settled)
+
+    def _read_found(self, run: Run, doubt: Doubt, found: list[Mail]) -> bool:
+        """Put the receipts that a search found into the ledger; whether one of them ended the doubt.
+
+        It is recorded under a walk that never becomes complete: a search reads mail, but not what stands
+        beside it, so none of that may stop a later walk as known mail does.
+        """
+        speaking = [mail for mail in found if mail.kind in RECEIPTS and mail.references]
+        if not speaking:
+            return False
+        walk = self._inbox.begin(doubt.mailbox_id, self._clock.now())
+        self._inbox.add_page(walk, doubt.mailbox_id, speaking, self._clock.now())
+        return all(one.attempt != doubt.attempt for one in self._doubts.of(run))
+
+    async def _shows_acceptance(self, mailbox: Mailbox, reference: str) -> bool:
+        """Whether a search for this reference finds its ACCETTAZIONE."""
+        found = await self._find(mailbox, reference)
+        return any(mail.kind is ReceiptKind.ACCEPTED and _carries(mail, reference) for mail in found)
 
     def _accept(self, run: Run, doubt: Doubt, harvest: GoodHarvest, later: str, settled: Settled) -> None:
         facts: dict[str, Any] = {
@@ -158,11 +189,14 @@ class Settler:
             settled.accepted += 1
 
     async def _find(self, mailbox: Mailbox, reference: str) -> list[Mail]:
-        """Every mail a search for this reference shows that does carry it, on whichever page it begins."""
+        """Every mail a search for this reference shows, on whichever page it begins."""
         found: list[Mail] = []
         for number in (0, 1):
             page = await self._listing.page(mailbox, number, reference)
-            found += [
-                mail for mail in map(read, page.items) if references.find(mail.item.subject) == reference
-            ]
+            found += map(read, page.items)
         return found
+
+
+def _carries(mail: Mail, reference: str) -> bool:
+    """Whether the subject holds this reference, as a token or glued to something else."""
+    return reference in mail.references or reference in mail.item.subject

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -90,8 +92,47 @@ def write(path: Path, inputs: Sequence[str], views: Iterator[RowView], *, excel:
             hint="Check the folder, its permissions and the disk's room; the ledger is untouched.",
         ) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
     return count
+
+
+def refuse_over(path: Path, list_digest: str, ledger: Path | None) -> None:
+    """An export replaces an older export, and never what the run lives on.
+
+    Args:
+        path: Where the export is to go.
+        list_digest: Of the list the run was loaded from, hex SHA-256.
+        ledger: The ledger's file, if it is one.
+
+    Raises:
+        UsageError: At `path` there is that list, or the ledger or a file that belongs to it.
+        LedgerError: What is at `path` cannot be read.
+    """
+    if ledger is not None and _belongs(path, ledger):
+        raise UsageError(f"{path} belongs to the ledger.", hint="Nothing was written. Name another file.")
+    try:
+        same = path.is_file() and _digest(path) == list_digest
+    except OSError as error:
+        raise LedgerError(
+            f"{path} is there already and cannot be read: {error.strerror}.", hint="Name another file."
+        ) from error
+    if same:
+        raise UsageError(
+            f"{path} is the list the run was loaded from.", hint="Nothing was written. Name another file."
+        )
+
+
+def _belongs(path: Path, ledger: Path) -> bool:
+    own = [ledger.with_name(ledger.name + ending) for ending in ("", "-wal", "-shm", ".lock")]
+    return path.resolve() in {one.resolve() for one in own} or any(
+        path.exists() and one.exists() and path.samefile(one) for one in own
+    )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _csv(target: Path, inputs: Sequence[str], views: Iterator[RowView], *, excel: bool) -> int:

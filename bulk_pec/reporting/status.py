@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from bulk_pec.domain.states import Delivery, MessageState, RunState
@@ -106,8 +106,13 @@ _ROWS = {
 }
 
 
-def text(status: dict[str, Any]) -> str:
-    """The status in plain words, one figure a line; figures that are nought are left out."""
+def text(status: dict[str, Any], zone: tzinfo = UTC) -> str:
+    """The status in plain words, one figure a line; figures that are nought are left out.
+
+    Args:
+        status: See `document`.
+        zone: Where the reader's clock stands, for the end date.
+    """
     rows = status["rows"]
     lines = [f"Run {status['run']}: {status['state']}", f"{rows['input']:>11,} rows in the list"]
     lines += _figures(rows, _ROWS, indent=2)
@@ -121,13 +126,18 @@ def text(status: dict[str, Any]) -> str:
     )
     lines.append(f"Cost so far: EUR {status['cost']:,.2f}. Attempts: {status['attempts']:,}.")
     if status["eta"]:
-        lines.append(f"At this rate the rest is sent by {status['eta']}.")
+        lines.append(f"At this rate the rest would be sent by {_local(status['eta'], zone)}.")
     lines.append(
         "Every row is accounted for."
         if status["balanced"]
         else "THE FIGURES DO NOT BALANCE: this is a bug. Send nothing, keep the ledger, and report it."
     )
     return "\n".join(lines)
+
+
+def _local(moment: str, zone: tzinfo) -> str:
+    """A time of the document as the reader's clock shows it, with the place of that clock."""
+    return f"{datetime.fromisoformat(moment).astimezone(zone):%Y-%m-%d %H:%M} ({zone})"
 
 
 def _figures(values: dict[str, int], words: dict[str, str], *, indent: int) -> list[str]:

@@ -31,7 +31,7 @@ class LedgerThread:
 
 
 class _Waiting:
-    """A caller that waits for the commit its intent or outcome is part of."""
+    """A caller that waits for the commit its intent is part of."""
 
     def __init__(self) -> None:
         self.done = anyio.Event()
@@ -54,8 +54,10 @@ class Committer:
         self._worker = worker
         self._clock = clock
         self._intents: list[tuple[Intent, _Waiting]] = []
-        self._closings: list[tuple[Closing, _Waiting]] = []
+        self._closings: list[Closing] = []
         self._work = anyio.Event()
+        self._idle = anyio.Event()
+        self._committing = False
         self.commits = 0
 
     async def open(self, intent: Intent) -> int | None:
@@ -66,12 +68,23 @@ class Committer:
         await waiting.done.wait()
         return waiting.attempt
 
-    async def close(self, closing: Closing) -> None:
-        """Commit an outcome durably."""
-        waiting = _Waiting()
-        self._closings.append((closing, waiting))
+    def close(self, closing: Closing) -> None:
+        """Have an outcome committed, durably and at once; nobody waits for it.
+
+        The caller's next intent comes in the same commit or a later one, never before: so a process that
+        dies leaves no more open attempts than it has callers. `settled` waits for all of them.
+        """
+        self._closings.append(closing)
         self._work.set()
-        await waiting.done.wait()
+
+    async def settled(self) -> None:
+        """Until everything handed over so far is committed."""
+        while self._busy:
+            await self._idle.wait()
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._intents or self._closings or self._committing)
 
     async def run(self) -> None:
         """Commit whatever comes, until cancelled.
@@ -87,17 +100,20 @@ class Committer:
     async def _commit(self) -> None:
         intents, self._intents = self._intents, []
         closings, self._closings = self._closings, []
+        self._committing = True
         with anyio.CancelScope(shield=True):
             tick = await self._thread.call(
                 self._attempts.tick,
                 self._worker,
                 [intent for intent, _ in intents],
-                [closing for closing, _ in closings],
+                closings,
                 self._clock.now(),
             )
         self.commits += 1
         for intent, waiting in intents:
             waiting.attempt = tick.opened.get(intent.message)
             waiting.done.set()
-        for _, waiting in closings:
-            waiting.done.set()
+        self._committing = False
+        if not self._busy:
+            self._idle.set()
+            self._idle = anyio.Event()

@@ -48,7 +48,7 @@ class Engine:
         options: See `SendOptions`.
         clock: Where time comes from.
         stops: What may stop it.
-        watch: Told of every recorded outcome.
+        watch: Told of every outcome.
     """
 
     def __init__(
@@ -123,6 +123,7 @@ class Engine:
             async with anyio.create_task_group() as senders:
                 for _ in range(self._options.concurrency):
                     senders.start_soon(self._send_some, source, poster)
+            await committer.settled()
             background.cancel_scope.cancel()
 
     def _lease(self, since: float) -> Lease:
@@ -168,6 +169,7 @@ class Engine:
             self._account(posted)  # first: what it says of the provider outranks an allowance used up
         self._allowance.settle(used=posted is not None)
         if posted is None:
+            self._sent.refused += not self._stops.asked
             source.done()
             return
         if posted.outcome.verdict in MAY_TRY_AGAIN and not self._stops.asked:

@@ -49,6 +49,8 @@ class Sent:
     Attributes:
         outcomes: How many attempts ended in each way.
         skipped: Rows whose content is not what was loaded, with why: they stay pending.
+        refused: Intents the ledger did not take though nothing asked to stop: another process has the
+            message, or it is not what its first attempt said. These messages stay as they are.
         reason: Why it stopped early; None: nothing was left to claim.
         note: A sentence about that.
         commits: Ledger transactions used.
@@ -56,6 +58,7 @@ class Sent:
 
     outcomes: dict[Verdict, int] = field(default_factory=dict)
     skipped: list[tuple[int, str]] = field(default_factory=list)
+    refused: int = 0
     reason: Reason | None = None
     note: str = ""
     commits: int = 0
@@ -67,7 +70,7 @@ class Sent:
 
 
 class Watcher(Protocol):
-    """Is told of every outcome once it is recorded."""
+    """Is told of every outcome."""
 
     def __call__(self, outcome: Outcome) -> None:
         """Take note; it must not wait."""

@@ -104,7 +104,7 @@ class Poster:
             turn.over()
         not_before = self._not_before(outcome)
         now = self._clock.now()
-        await self._committer.close(Closing(attempt, message.id, outcome, now, not_before))
+        self._committer.close(Closing(attempt, message.id, outcome, now, not_before))
         return Posted(outcome, not_before or now, held_back)
 
     def _intent(self, message: PendingMessage, letter: Letter) -> Intent:

@@ -14,23 +14,18 @@ down_revision: str | None = None
 branch_labels: str | None = None
 depends_on: str | None = None
 
+_BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     op.create_table(
         "attempts",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
-        sa.Column(
-            "message",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            nullable=False,
-            comment="messages.id",
-        ),
+        sa.Column("id", _BIG, autoincrement=True, nullable=False),
+        sa.Column("message", _BIG, nullable=False, comment="messages.id"),
         sa.Column("number", sa.SmallInteger(), nullable=False, comment="from 1"),
-        sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("mailbox_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("worker_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("run_id", _BIG, nullable=False),
+        sa.Column("mailbox_id", _BIG, nullable=False),
+        sa.Column("worker_id", _BIG, nullable=False),
         sa.Column(
             "digest", sa.Text(), nullable=False, comment="SHA-256 of recipient, subject, body, attachments"
         ),
@@ -40,8 +35,8 @@ def upgrade() -> None:
             nullable=True,
             comment="how full the mailbox was when last read before it",
         ),
-        sa.Column("opened_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("closed_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("opened_at", _BIG, nullable=False),
+        sa.Column("closed_at", _BIG, nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("status", sa.SmallInteger(), nullable=True, comment="HTTP status, if one was read"),
         sa.Column("message_id", sa.Text(), nullable=True),
@@ -52,7 +47,7 @@ def upgrade() -> None:
             nullable=True,
             comment="how a doubt ended: receipt, absence, late_answer, operator",
         ),
-        sa.Column("settled_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("settled_at", _BIG, nullable=True),
         sa.Column("settled_facts", sa.Text(), nullable=True, comment="JSON: what the settlement rests on"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
         sa.UniqueConstraint("message", "number", name=op.f("uq_attempts_message_number")),
@@ -75,17 +70,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "blocks",
+        sa.Column("id", _BIG, autoincrement=True, nullable=False),
+        sa.Column("run_id", _BIG, nullable=False),
+        sa.Column("first_id", _BIG, nullable=False),
+        sa.Column("last_id", _BIG, nullable=False),
         sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
-        sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("first_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("last_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column(
-            "worker_id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-            comment="who holds it; the fencing token of every intent in it",
+            "worker_id", _BIG, nullable=True, comment="who holds it; the fencing token of every intent in it"
         ),
         sa.Column("done", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_blocks")),
@@ -94,12 +84,10 @@ def upgrade() -> None:
     op.create_index(op.f("ix_blocks_run_id_first_id"), "blocks", ["run_id", "first_id"], unique=False)
     op.create_table(
         "harvests",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
-        sa.Column("mailbox_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("begun_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("ended_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("id", _BIG, autoincrement=True, nullable=False),
+        sa.Column("mailbox_id", _BIG, nullable=False),
+        sa.Column("begun_at", _BIG, nullable=False),
+        sa.Column("ended_at", _BIG, nullable=True),
         sa.Column("complete", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column(
             "both_ends",
@@ -113,10 +101,24 @@ def upgrade() -> None:
             sa.Boolean(),
             server_default=sa.text("(false)"),
             nullable=False,
-            comment="nothing known had gone",
+            comment="nothing had gone, for sure",
+        ),
+        sa.Column(
+            "lost",
+            sa.Boolean(),
+            server_default=sa.text("(false)"),
+            nullable=False,
+            comment="something known had gone",
         ),
         sa.Column("pages", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("total", sa.Integer(), nullable=True, comment="what the provider said the box holds"),
+        sa.Column(
+            "total_right",
+            sa.Boolean(),
+            server_default=sa.text("(false)"),
+            nullable=False,
+            comment="as far as known",
+        ),
         sa.Column(
             "ends",
             sa.Text(),
@@ -131,28 +133,19 @@ def upgrade() -> None:
     )
     op.create_table(
         "mailboxes",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", _BIG, autoincrement=True, nullable=False),
         sa.Column("address", sa.Text(), nullable=False, comment="lower case"),
         sa.Column("seen", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("unknown", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column(
-            "harvested_at",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-            comment="end of the last complete harvest",
-        ),
+        sa.Column("harvested_at", _BIG, nullable=True, comment="end of the last complete harvest"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mailboxes")),
         sa.UniqueConstraint("address", name=op.f("uq_mailboxes_address")),
         comment="sending mailboxes, and how many mails were seen in each",
     )
     op.create_table(
         "messages",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
-        sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", _BIG, autoincrement=False, nullable=False),
+        sa.Column("run_id", _BIG, nullable=False),
         sa.Column("row", sa.Integer(), nullable=False, comment="data row of the input, from 1"),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("recipient", sa.Text(), nullable=False),
@@ -168,33 +161,23 @@ def upgrade() -> None:
         ),
         sa.Column("state", sa.Text(), server_default=sa.text("'pending'"), nullable=False),
         sa.Column("attempts", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column(
-            "mailbox_id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-            comment="bound by the first intent",
-        ),
-        sa.Column(
-            "not_before",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-            comment="after a throttle",
-        ),
+        sa.Column("mailbox_id", _BIG, nullable=True, comment="bound by the first intent"),
+        sa.Column("not_before", _BIG, nullable=True, comment="after a throttle"),
         sa.Column(
             "harvest_after",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            _BIG,
             nullable=True,
             comment="absence accepted then: claimed only after a later harvest's end",
         ),
         sa.Column("message_id", sa.Text(), nullable=True, comment="the provider's token"),
-        sa.Column("sent_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("sent_at", _BIG, nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("delivery", sa.Text(), server_default=sa.text("'none'"), nullable=False),
-        sa.Column("accepted_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("not_accepted_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("delivered_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("undelivered_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("late_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("accepted_at", _BIG, nullable=True),
+        sa.Column("not_accepted_at", _BIG, nullable=True),
+        sa.Column("delivered_at", _BIG, nullable=True),
+        sa.Column("undelivered_at", _BIG, nullable=True),
+        sa.Column("late_at", _BIG, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
         sa.UniqueConstraint("reference", name=op.f("uq_messages_reference")),
         sa.UniqueConstraint("run_id", "key", name=op.f("uq_messages_run_id_key")),
@@ -202,19 +185,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "receipts",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
-        sa.Column("mailbox_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", _BIG, autoincrement=True, nullable=False),
+        sa.Column("mailbox_id", _BIG, nullable=False),
         sa.Column(
             "fingerprint", sa.Text(), nullable=False, comment="of sender, subject and date: never of the id"
         ),
-        sa.Column(
-            "harvest_id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            nullable=False,
-            comment="the walk that first saw it",
-        ),
+        sa.Column("harvest_id", _BIG, nullable=False, comment="the walk that first saw it"),
         sa.Column(
             "item_id", sa.Text(), nullable=False, comment="the provider's id when first seen; may shift"
         ),
@@ -222,26 +198,16 @@ def upgrade() -> None:
         sa.Column("sender", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("date", sa.Text(), nullable=False),
-        sa.Column("at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("at", _BIG, nullable=True),
         sa.Column("reference", sa.Text(), nullable=True),
-        sa.Column(
-            "message",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-            comment="messages.id, once matched",
-        ),
+        sa.Column("message", _BIG, nullable=True, comment="messages.id, once matched"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_receipts")),
         sa.UniqueConstraint("fingerprint", "mailbox_id", name=op.f("uq_receipts_fingerprint_mailbox_id")),
     )
     op.create_index(op.f("ix_receipts_message"), "receipts", ["message"], unique=False)
     op.create_table(
         "run_counts",
-        sa.Column(
-            "run_id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=False,
-            nullable=False,
-        ),
+        sa.Column("run_id", _BIG, autoincrement=False, nullable=False),
         sa.Column("pending", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("sending", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("sent", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -260,24 +226,14 @@ def upgrade() -> None:
         sa.Column("suppressed", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("receipts_matched", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("updated_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("updated_at", _BIG, nullable=False),
         sa.PrimaryKeyConstraint("run_id", name=op.f("pk_run_counts")),
         comment="kept in the same transaction as what they count, so that status is one row at any size",
     )
     op.create_table(
         "run_mailboxes",
-        sa.Column(
-            "run_id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=False,
-            nullable=False,
-        ),
-        sa.Column(
-            "mailbox_id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=False,
-            nullable=False,
-        ),
+        sa.Column("run_id", _BIG, autoincrement=False, nullable=False),
+        sa.Column("mailbox_id", _BIG, autoincrement=False, nullable=False),
         sa.Column("seen_before", sa.Integer(), nullable=False),
         sa.Column("unknown_before", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("run_id", "mailbox_id", name=op.f("pk_run_mailboxes")),
@@ -285,48 +241,32 @@ def upgrade() -> None:
     )
     op.create_table(
         "runs",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", _BIG, autoincrement=True, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column(
-            "started_at",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            nullable=True,
-            comment="when it was first allowed to send",
-        ),
-        sa.Column("finished_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("created_at", _BIG, nullable=False),
+        sa.Column("started_at", _BIG, nullable=True, comment="when it was first allowed to send"),
+        sa.Column("finished_at", _BIG, nullable=True),
         sa.Column("list_name", sa.Text(), nullable=False, comment="the file's name, without its folder"),
         sa.Column("list_digest", sa.Text(), nullable=False, comment="SHA-256 of the file's bytes"),
         sa.Column("template_digest", sa.Text(), nullable=False, comment="SHA-256 over the templates' bytes"),
         sa.Column("columns", sa.Text(), nullable=False, comment="JSON array: the input's own columns"),
-        sa.Column(
-            "first_id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            nullable=False,
-            comment="its messages' ids lie between these two",
-        ),
-        sa.Column("last_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("first_id", _BIG, nullable=False, comment="its messages' ids lie between these two"),
+        sa.Column("last_id", _BIG, nullable=False),
         sa.Column("input_rows", sa.Integer(), nullable=False),
         sa.Column(
-            "retry_of",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            "service",
+            sa.Text(),
             nullable=True,
-            comment="the run whose failures this one takes up again",
+            comment="the base URL it is sent through, from its first sending on",
         ),
+        sa.Column("retry_of", _BIG, nullable=True, comment="the run whose failures this one takes up again"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
         sa.UniqueConstraint("name", name=op.f("uq_runs_name")),
     )
     op.create_table(
         "set_aside",
-        sa.Column(
-            "run_id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=False,
-            nullable=False,
-        ),
+        sa.Column("run_id", _BIG, autoincrement=False, nullable=False),
         sa.Column("row", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("state", sa.Text(), nullable=False, comment="invalid, duplicate or suppressed"),
         sa.Column("key", sa.Text(), nullable=True),
@@ -338,24 +278,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "workers",
-        sa.Column(
-            "id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=True,
-            nullable=False,
-            comment="grows: the fencing token",
-        ),
-        sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", _BIG, autoincrement=True, nullable=False, comment="grows: the fencing token"),
+        sa.Column("run_id", _BIG, nullable=False),
         sa.Column("host", sa.Text(), nullable=False),
         sa.Column("pid", sa.Integer(), nullable=False),
-        sa.Column("started_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column(
-            "expires_at",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            nullable=False,
-            comment="the lease's end, by the database's clock",
-        ),
-        sa.Column("ended_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("started_at", _BIG, nullable=False),
+        sa.Column("expires_at", _BIG, nullable=False, comment="the lease's end, by the database's clock"),
+        sa.Column("ended_at", _BIG, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
     )
     op.create_index(

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from support.commands import ADDRESS, Shell
+from support.commands import ADDRESS, Shell, refused
 
 from bulk_pec.sandbox.options import SandboxOptions
 from bulk_pec.sandbox.server import background
@@ -121,3 +121,24 @@ def test_export_that_cannot_be_written(shell: Shell) -> None:
         assert "Traceback" not in answer.stderr
     assert sorted(path.name for path in shell.home.iterdir()) == before
     assert (shell.home / "kept.csv").read_bytes() == kept
+
+
+def test_export_never_goes_over_what_the_run_lives_on(shell: Shell) -> None:
+    """Its list, wherever it lies, the ledger and its companions, by whatever link: 2, and all is as it was.
+
+    An older export is replaced.
+    """
+    (shell.home / "copia.csv").write_text(LIST, encoding="utf-8")
+    (shell.home / "legame.jsonl").symlink_to("ledger.db")
+    (shell.home / "stesso.jsonl").hardlink_to(shell.home / "ledger.db")
+    names = ("lista.csv", "copia.csv", "ledger.db", "legame.jsonl", "stesso.jsonl", "ledger.db-wal")
+    before = shell.ledger_content()
+    for name in names:
+        words = ["list the run was loaded from" if name in {"lista.csv", "copia.csv"} else "ledger", name]
+        refused(shell, "export", "lista", "-o", name, ends=(2, "usage"), words=words)
+    assert (shell.home / "lista.csv").read_text(encoding="utf-8") == LIST
+    assert shell.ledger_content() == before
+    first = export(shell, "due-volte.jsonl").read_bytes()
+    assert export(shell, "due-volte.jsonl").read_bytes() == first
+    for name in ("legame.jsonl", "stesso.jsonl"):
+        (shell.home / name).unlink()

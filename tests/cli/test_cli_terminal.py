@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize("keys", ["sì\n", "\n"])
+@pytest.mark.parametrize("keys", ["sì\n", "\n", "\x04"], ids=["yes", "nothing", "end of input"])
 def test_terminal_is_asked_once(shell: Shell, provider: str, keys: str) -> None:
     """Before the first message, with the number of messages; only a yes sends, no answer is a no (2)."""
     yes = keys.startswith("s")
@@ -52,8 +53,31 @@ def test_terminal_is_asked_once(shell: Shell, provider: str, keys: str) -> None:
     code, shown = on_terminal(shell, "run", "avvisi.csv", keys=keys)
     assert "Send 3 certified messages for 'avvisi' now?" in shown
     assert (code, seen(provider)["posts"]) == ((0, 3) if yes else (2, 0)), shown
+    assert ("Give --yes" in shown) is not yes
     if yes:
         assert on_terminal(shell, "run", "avvisi.csv")[0] == 0, "resuming must not ask"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_at_the_question_is_a_no(loaded: Shell, number: signal.Signals) -> None:
+    """Ctrl-C, or the end of the session: 2 with the usual paragraph, nothing sent, the run stays loaded."""
+    ours, theirs = pty.openpty()
+    command = [*loaded.command, "run", "prima.csv"]
+    try:
+        with subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=loaded.home, env=loaded.environment()
+        ) as process:
+            os.close(theirs)
+            shown = b""
+            while b"[y/N]" not in shown:
+                shown += _read(ours) or pytest.fail(shown.decode())
+            process.send_signal(number)
+            shown += b"".join(iter(lambda: _read(ours), b""))
+    finally:
+        os.close(ours)
+    assert process.returncode == 2, shown
+    assert b"bulk-pec: The run 'prima' is loaded and was not sent: 3 messages wait. Give --yes" in shown
+    assert loaded.call("status", "--json").document["state"] == "loaded"
 
 
 @pytest.mark.parametrize(
@@ -138,6 +162,28 @@ def test_sandbox_prints_its_address_first(tmp_path: Path) -> None:
     assert refused.code == 2, refused
     assert port in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_sandbox_takes_every_option_of_its_module(tmp_path: Path) -> None:
+    """What `python -m bulk_pec.sandbox` can be asked for, this can; what it refuses is 2; help says where."""
+    shell = Shell(tmp_path / "home")
+    shell.home.mkdir()
+    running = shell.start("sandbox", "--speed", "2", "--token", "mine", "--port", "0", "--shifting-ids")
+    running.wait_until(lambda: running.out.read_bytes().endswith(b"\n"))
+    address = running.out.read_text(encoding="utf-8").strip()
+    asked = urllib.request.Request(f"{address}/inbox", headers={"Authorization": "Bearer other"})  # noqa: S310 - our own address
+    with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(asked):  # noqa: S310 - our own address
+        pytest.fail("another token was taken")
+    refused.value.close()
+    assert refused.value.code == 401
+    running.process.send_signal(signal.SIGTERM)
+    assert running.ended().code == 0
+    for wrong in (("--speed", "0"), ("--no-such-option",), ("--page-base", "seven")):
+        answer = shell.call("sandbox", *wrong)
+        assert (answer.code, answer.stdout) == (2, ""), answer
+        assert wrong[-1].removeprefix("--no-such") in answer.stderr or "speed" in answer.stderr
+        assert "Traceback" not in answer.stderr
+    assert "python -m bulk_pec.sandbox --help" in " ".join(shell.call("sandbox", "--help").stdout.split())
 
 
 def test_demo_needs_no_configuration(tmp_path: Path) -> None:

@@ -275,6 +275,7 @@ def test_e_recovery_puts_a_dead_workers_open_attempts_in_doubt(desk: Desk) -> No
     assert [desk.state(one) for one in (first, second, third)] == ["in_doubt", "sent", "pending"]
     (made,) = attempts(desk.ledger, first.id)
     assert (made["outcome"], made["closed_at"], made["settlement"]) == ("in_doubt", NOW + 2_000, None)
+    assert message(desk.ledger, first.id)["reason"] == made["detail"]
     assert desk.ledger.workers.recover(NOW + 3_000) == 0
     assert set(doubts(desk.ledger, desk.run)) == {first.id}
 

@@ -125,6 +125,14 @@ def test_a_harvest_keeps_how_it_ended(ledger: Ledger) -> None:
     assert ledger.inbox.last_total(box) == 81
 
 
+def test_a_total_beyond_belief_is_none(ledger: Ledger) -> None:
+    """A figure that no column holds ends no harvest: it is kept as if it had not been said."""
+    box = ledger.inbox.mailbox_id(MAILBOX)
+    for total, kept in ((10**9, 10**9), (10**10, None), (-(10**30), None)):
+        ledger.inbox.complete(ledger.inbox.begin(box, NOW), box, end(total=total), NOW + 9)
+        assert ledger.inbox.last_total(box) == kept
+
+
 def test_only_a_good_harvest_begun_after_can_show_an_absence(ledger: Ledger) -> None:
     """Complete, both ends met, steady, begun later, of that mailbox: the latest such one is shown."""
     box, other = ledger.inbox.mailbox_id(MAILBOX), ledger.inbox.mailbox_id("altro@example.com")
@@ -177,6 +185,60 @@ def test_a_reference_the_ledger_does_not_know_is_kept_unmatched(desk: Desk) -> N
         {"reference": stranger, "message": None}
     ]
     assert desk.ledger.views.figures(desk.run).seen == 1
+    recount(desk.ledger, desk.run)
+
+
+def _naming(kind: ReceiptKind, *named: str) -> Mail:
+    return replace(mail(kind, named[-1]), earlier=named[:-1])
+
+
+def _page(desk: Desk, mails: list[Mail], now: int = NOW + HOUR) -> Harvested:
+    walk = desk.ledger.inbox.begin(desk.mailbox, now)
+    return desk.ledger.inbox.add_page(walk, desk.mailbox, mails, now)
+
+
+def test_the_last_reference_that_the_ledger_knows_is_the_one(desk: Desk) -> None:
+    """One that the text quotes stands before ours, an id that passes for one after it: neither is taken."""
+    first, second, _ = desk.pending()
+    one = _naming(ReceiptKind.DELIVERED, first.reference, second.reference, "0000000000000")
+    assert _page(desk, [one]) == Harvested(new=1, matched=1, strange=0)
+    assert (desk.state(first), desk.state(second)) == ("pending", "sent")
+    assert query(desk.ledger, "SELECT reference, message FROM receipts") == [
+        {"reference": second.reference, "message": second.id}
+    ]
+    recount(desk.ledger, desk.run)
+
+
+def test_receipts_whose_references_are_unknown_are_counted_once(desk: Desk) -> None:
+    """New receipts only, and only if none of their references is known; somebody's mail never counts."""
+    first = desk.pending()[0]
+    stranger, other = references.draw(2)
+    mails = [
+        _naming(ReceiptKind.ACCEPTED, stranger),
+        _naming(ReceiptKind.DELIVERED, stranger, other),
+        _naming(ReceiptKind.DELIVERED, first.reference, other),
+        _naming(ReceiptKind.FOREIGN, other),
+        _naming(ReceiptKind.UNKNOWN, other),
+        mail(ReceiptKind.ACCEPTED, None),
+    ]
+    assert _page(desk, mails) == Harvested(new=6, matched=1, strange=2)
+    assert _page(desk, mails) == Harvested(new=0, matched=0, strange=0)
+    kept = {
+        row["reference"] for row in query(desk.ledger, "SELECT reference FROM receipts WHERE message > 0")
+    }
+    assert kept == {first.reference}
+    recount(desk.ledger, desk.run)
+
+
+def test_a_receipt_kept_unmatched_is_matched_when_it_is_read_again(desk: Desk) -> None:
+    """One that was recorded under a token that is not ours is matched once, though it is not new."""
+    first = desk.pending()[0]
+    misread = mail(ReceiptKind.DELIVERED, "0000000000000")
+    assert _page(desk, [misread]).matched == 0
+    again = replace(misread, earlier=(first.reference,))
+    assert _page(desk, [again], NOW + 2 * HOUR) == Harvested(new=0, matched=1)
+    assert _page(desk, [again], NOW + 3 * HOUR) == Harvested(new=0, matched=0)
+    assert desk.state(first) == "sent"
     recount(desk.ledger, desk.run)
 
 

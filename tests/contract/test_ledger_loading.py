@@ -193,6 +193,17 @@ def test_a_row_the_database_refuses_keeps_nothing(ledger: Ledger) -> None:
     recount(ledger, load(ledger, 1, "due"))
 
 
+def test_a_refused_row_with_a_character_no_database_takes_is_kept(ledger: Ledger) -> None:
+    """NUL in an address, a key or a reason is replaced; the row's fields keep it, escaped in their JSON."""
+    fields = orjson.dumps(["a\x00b@example.org"]).decode()
+    with ledger.load(new_run(), NOW) as loading:
+        loading.add([a_row(1)])
+        loading.set_aside([RefusedRow(2, "k\x00", "a\x00b@example.org", "bad \x00", fields)])
+    kept = list(ledger.views.rows(ledger.runs.get("giugno")))[1]
+    assert (kept.key, kept.recipient, kept.reason) == ("k\ufffd", "a\ufffdb@example.org", "bad \ufffd")
+    assert kept.fields == fields
+
+
 def test_a_name_that_is_taken_is_refused_and_the_first_run_stays(ledger: Ledger) -> None:
     """A second load under the same name keeps nothing of itself and harms nothing."""
     run = load(ledger, 2)

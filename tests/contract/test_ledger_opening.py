@@ -111,6 +111,7 @@ def test_a_file_that_is_no_database_is_an_io_error(tmp_path: Path) -> None:
     with pytest.raises(LedgerError) as caught:
         open_ledger(f"sqlite:///{file}")
     assert caught.value.exit.code is ExitCode.IO
+    assert "Do not delete it" in str(caught.value)  # who deletes a ledger sends everything again
     assert file.read_bytes() == before
 
 
@@ -209,6 +210,15 @@ def test_no_error_shows_the_password(postgres_server: str) -> None:
         open_ledger(url.render_as_string(hide_password=False))
     assert secret not in str(caught.value)
     assert "***" in str(caught.value)
+
+
+@pytest.mark.postgres
+def test_a_password_among_the_drivers_parameters_is_not_shown() -> None:
+    """A URL may name the password as a parameter: neither the shown URL nor an error holds it."""
+    secret = uuid.uuid4().hex
+    with pytest.raises(LedgerError) as caught:
+        open_ledger(f"postgresql+psycopg://nobody@127.0.0.1:9/none?password={secret}&connect_timeout=2")
+    assert secret not in str(caught.value)
 
 
 def test_no_error_shows_a_row(ledger: Ledger) -> None:

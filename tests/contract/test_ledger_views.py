@@ -22,11 +22,13 @@ from support.ledgers import (
     recount,
 )
 
-from bulk_pec.domain.errors import UsageError
+from bulk_pec.domain.errors import ConfigError, UsageError
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.states import RunState, SetAside
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.loading import RefusedRow
+
+SERVICE = "https://ws.example.com"
 
 
 def _mixed(ledger: Ledger, rows: int) -> None:
@@ -163,8 +165,8 @@ def test_an_unknown_run_is_a_usage_error_that_names_those_there_are(ledger: Ledg
 def test_a_run_is_finished_when_nothing_is_left_to_settle(ledger: Ledger) -> None:
     """Invariant 10: not while anything is pending, sending or in doubt; then, and it stays so."""
     run = load(ledger, 2)
-    ledger.runs.begin(run, NOW + 1)
-    ledger.runs.begin(run, NOW + 2)
+    ledger.runs.begin(run, NOW + 1, SERVICE)
+    ledger.runs.begin(run, NOW + 2, SERVICE)
     assert (ledger.runs.get("giugno").state, ledger.runs.get("giugno").started_at) == (
         RunState.SENDING,
         NOW + 1,
@@ -187,8 +189,21 @@ def test_a_run_is_finished_when_nothing_is_left_to_settle(ledger: Ledger) -> Non
     assert ledger.runs.get("giugno").state is RunState.FINISHED
     assert state() == (RunState.FINISHED, NOW + 3)
     ledger.runs.close_if_done(run, NOW + 4)
-    ledger.runs.begin(run, NOW + 5)
+    ledger.runs.begin(run, NOW + 5, SERVICE)
     assert state() == (RunState.FINISHED, NOW + 3)
+
+
+def test_a_run_goes_on_through_the_service_it_was_begun_with(ledger: Ledger) -> None:
+    """What a rehearsal sent through one address was never sent through another: that is refused (78)."""
+    run = load(ledger, 1)
+    ledger.runs.check_service(run, "https://other.example.com")
+    ledger.runs.begin(run, NOW, SERVICE + "/")
+    ledger.runs.begin(run, NOW, "https://other.example.com")
+    begun = ledger.runs.get("giugno")
+    assert begun.service == SERVICE
+    ledger.runs.check_service(begun, SERVICE + "/")
+    with pytest.raises(ConfigError, match=r"begun through https://ws\.example\.com"):
+        ledger.runs.check_service(begun, "https://other.example.com")
 
 
 def test_last_is_the_run_loaded_last_unless_one_is_named_so(ledger: Ledger) -> None:

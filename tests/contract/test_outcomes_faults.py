@@ -33,6 +33,15 @@ pytestmark = pytest.mark.anyio
 OK = {"success": True, "sent": 1, "message": "", "message_id": "2020082610003492"}
 SHORT = 0.3  # seconds: long for loopback, short for a person
 
+
+def with_attachment(mebibytes: int) -> Letter:
+    """A letter with a file of so many MiB of base64."""
+    content = b"QUJD" * (mebibytes << 18)
+    return Letter(LETTER.recipients, "s", "b", (Attachment("a.pdf", "application/pdf", "0", content),))
+
+
+BIG = with_attachment(32)  # more than the buffers of two sockets hold
+
 TAKEN_OR_NOT: dict[str, Act] = {
     "closed without an answer": close,
     "reset after reading": reset,
@@ -245,30 +254,37 @@ async def test_a_server_that_does_not_read_on_is_in_doubt() -> None:
         await wire.read(64)
         await stop.wait()
 
-    big = Attachment("a.pdf", "application/pdf", "0", b"QUJD" * (8 << 20))
-    letter = Letter(LETTER.recipients, LETTER.subject, LETTER.body, (big,))
     async with FaultServer(sent(), on_connect=head_only) as server, sender(server.url) as it:
-        outcome = await it.send(limit=SHORT, letter=letter)
+        outcome = await it.send(limit=SHORT, letter=BIG)
         stop.set()
         assert (outcome.verdict, it.hook.began) == (Verdict.IN_DOUBT, 1)
         assert b"POST" in server.raw
 
 
-async def test_a_refusal_before_the_body_was_read_is_heard() -> None:
-    """A server may answer 413 while the body is still on its way: the answer counts."""
+@pytest.mark.parametrize("status", [201, 401, 413, 429])
+async def test_an_answer_before_the_body_had_left_is_no_answer_to_it(status: int) -> None:
+    """It may be somebody else's, one too many on this connection: in doubt, and its status is named."""
 
-    async def too_large(wire: Wire) -> None:
+    async def too_soon(wire: Wire) -> None:
         data = b""
         while b"\r\n\r\n" not in data:
             data += await wire.read()
-        await wire.write(response(413, {"message": "too large"}))
+        await wire.write(response(status, OK))
         await wire.gone()
 
-    big = Attachment("a.pdf", "application/pdf", "0", b"QUJD" * (1 << 20))
-    letter = Letter(LETTER.recipients, LETTER.subject, LETTER.body, (big,))
-    async with FaultServer(sent(), on_connect=too_large) as server, sender(server.url) as it:
-        outcome = await it.send(letter=letter)
-        assert (outcome.verdict, outcome.status) == (Verdict.REJECTED, 413)
+    async with FaultServer(sent(), on_connect=too_soon) as server, sender(server.url) as it:
+        outcome = await it.send(letter=BIG)
+        assert (outcome.verdict, outcome.message_id, it.hook.began) == (Verdict.IN_DOUBT, None, 1)
+        assert str(status) in outcome.detail
+        await server.ended[0].wait()
+        assert len(server.raw) < len(BIG.attachments[0].base64)
+
+
+async def test_a_refusal_of_a_large_body_that_was_read_whole_is_heard() -> None:
+    """Once the body has left whole, an answer counts, whatever the size."""
+    async with FaultServer(answer(413, {"message": "too large"})) as server, sender(server.url) as it:
+        outcome = await it.send(letter=with_attachment(4))
+        assert (outcome.verdict, outcome.status, len(server.posts)) == (Verdict.REJECTED, 413, 1)
 
 
 async def test_a_letter_that_cannot_be_encoded_is_not_sent() -> None:
@@ -327,10 +343,8 @@ async def test_the_body_is_the_vendors() -> None:
 
 async def test_a_large_attachment_arrives_whole() -> None:
     """A body of many pieces is one request, with its length announced."""
-    content = b"QUJD" * (1 << 20)
-    letter = Letter(
-        LETTER.recipients, "s", "b", (Attachment("a.bin", "application/octet-stream", "0", content),)
-    )
+    letter = with_attachment(4)
+    content = letter.attachments[0].base64
     async with FaultServer(sent()) as server, sender(server.url) as it:
         outcome = await it.send(letter=letter)
         assert outcome.verdict is Verdict.SENT

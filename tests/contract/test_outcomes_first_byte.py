@@ -7,7 +7,7 @@ import asyncio
 import httpcore
 import httpx
 import pytest
-from support.fault_server import Act, FaultServer, Wire, answer, close, response, sent, silence
+from support.fault_server import Act, FaultServer, Wire, answer, close, response, sent, silence, slamming_port
 from support.pec import LETTER, MAILBOX, FirstByte, agrees, sender
 
 from bulk_pec.domain.letters import Secret
@@ -178,6 +178,66 @@ async def test_a_connection_that_ends_while_the_hook_waits_is_not_sent(end: str)
         assert (outcome.verdict, it.hook.calls, server.raw) == (Verdict.NOT_SENT, 1, before)
         assert agrees(outcome, it.hook, server.raw[len(before) :])
         assert (await it.send()).message_id == "2"
+
+
+@pytest.mark.parametrize("status", [201, 400, 429])
+async def test_a_surplus_answer_on_an_idle_connection_answers_nothing(status: int) -> None:
+    """An answer nobody asked for is not the next POST's: the connection is dropped, another one is taken."""
+    one_too_many, told = asyncio.Event(), asyncio.Event()
+
+    async def answer_twice(wire: Wire) -> None:
+        await sent("1")(wire)
+        await one_too_many.wait()
+        await wire.write(response(status, {"success": True, "sent": 1, "message": "", "message_id": "666"}))
+        told.set()
+
+    async with FaultServer(answer_twice, sent("2")) as server, sender(server.url) as it:
+        await it.send()
+        one_too_many.set()
+        await told.wait()
+        outcome = await it.send()
+        assert (outcome.verdict, outcome.message_id, it.hook.calls) == (Verdict.SENT, "2", 1)
+        assert [post.connection for post in server.posts] == [1, 2]
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["new connection", "kept connection"])
+async def test_an_answer_that_comes_while_the_hook_waits_is_not_this_posts(kept: bool) -> None:
+    """The server speaks before it was asked: the request is dropped, and it is known that nothing left."""
+    speak, told = asyncio.Event(), asyncio.Event()
+
+    async def speak_unasked(wire: Wire) -> None:
+        await speak.wait()
+        await sent("666")(wire)
+        told.set()
+
+    async def answer_then_speak(wire: Wire) -> None:
+        await sent("1")(wire)
+        await speak_unasked(wire)
+
+    async def wait_till_told() -> None:
+        speak.set()
+        await told.wait()
+
+    on_connect = None if kept else speak_unasked
+    async with FaultServer(answer_then_speak, on_connect=on_connect) as server, sender(server.url) as it:
+        if kept:
+            await it.send()
+        before = server.raw
+        outcome = await it.send(wait_till_told)
+        await server.ended[0].wait()
+        assert (outcome.verdict, it.hook.calls, server.raw) == (Verdict.NOT_SENT, 1, before)
+        assert agrees(outcome, it.hook, server.raw[len(before) :])
+
+
+async def test_a_server_that_closes_every_connection_at_once_is_not_hammered() -> None:
+    """A new connection that is dead already is a failure to connect; no second one is opened at once."""
+    with slamming_port() as (port, accepted):
+        async with sender(f"http://127.0.0.1:{port}") as it:
+            outcomes = [await it.send() for _ in range(50)]
+    assert len(accepted) <= 50
+    assert {outcome.verdict for outcome in outcomes} <= {Verdict.NOT_SENT, Verdict.IN_DOUBT}
+    unasked = [outcome for outcome, hook in zip(outcomes, it.hooks, strict=True) if not hook.calls]
+    assert {outcome.verdict for outcome in unasked} <= {Verdict.NOT_SENT}
 
 
 class Repeating(httpx.AsyncBaseTransport):

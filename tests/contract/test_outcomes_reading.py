@@ -234,6 +234,65 @@ async def test_nothing_there_in_other_words(act: Act) -> None:
         assert await it.client.inbox_item(MAILBOX, "1") is None
 
 
+BAD_PAGE = {"success": False, "message": "MySQL Error 1064"}
+
+
+@pytest.mark.parametrize(
+    ("act", "asked"),
+    [
+        (answer(400, BAD_PAGE), 1),
+        (answer(422, BAD_PAGE), 1),
+        (answer(404, BAD_PAGE), 1),
+        (answer(500, BAD_PAGE), NO_WAITING.attempts),
+        (answer(200, BAD_PAGE), NO_WAITING.attempts),
+    ],
+    ids=["400", "422", "404", "500", "success false"],
+)
+async def test_a_refused_page_0_is_empty(act: Act, asked: int) -> None:
+    """Where pages count from 1 the service may refuse page 0, time after time: no mail is on it."""
+    async with FaultServer(act) as server, sender(server.url) as it:
+        assert await it.client.inbox_page(MAILBOX, 0) == EMPTY
+        assert len(server.seen) == asked
+
+
+NO_REFUSAL: dict[str, tuple[tuple[Act, ...], type[BulkPecError]]] = {
+    "401": ((answer(401, BAD_PAGE),), CredentialsRefused),
+    "402": ((answer(402, BAD_PAGE),), NoCredit),
+    "403": ((answer(403, BAD_PAGE),), CredentialsRefused),
+    "302": ((answer(302, BAD_PAGE),), ConfigError),
+    "405": ((answer(405, BAD_PAGE),), ConfigError),
+    "404 from somebody else": ((answer(404, HTML),), ConfigError),
+    "400 from somebody else": ((answer(400, HTML),), ProviderUnavailable),
+    "500 from somebody else": ((answer(500, HTML),), ProviderUnavailable),
+    "500 from a gateway": ((answer(500, {"message": "Internal server error"}),), ProviderUnavailable),
+    "500 with a time": ((answer(500, BAD_PAGE, {"Retry-After": "0"}),), ProviderUnavailable),
+    "500 after a failure": ((close, answer(500, BAD_PAGE)), ProviderUnavailable),
+    "503": ((answer(503, BAD_PAGE),), ProviderUnavailable),
+    "429": ((answer(429, BAD_PAGE),), ProviderUnavailable),
+    "closed": ((close,), ProviderUnavailable),
+}
+
+
+@pytest.mark.parametrize("name", NO_REFUSAL)
+async def test_what_is_no_refusal_of_page_0_stays_an_error(name: str) -> None:
+    """An outage, an account refused, another server: a page 0 taken for empty would hide mail."""
+    acts, error = NO_REFUSAL[name]
+    async with FaultServer(*acts) as server, sender(server.url) as it:
+        with pytest.raises(error):
+            await it.client.inbox_page(MAILBOX, 0)
+
+
+@pytest.mark.parametrize("status", [400, 500])
+@pytest.mark.parametrize(("page", "query"), [(1, None), (0, "REFERENCE")])
+async def test_only_page_0_of_the_whole_inbox_may_be_refused(
+    status: int, page: int, query: str | None
+) -> None:
+    """Any other page, or a search, that is refused is not read: it proves no absence."""
+    async with FaultServer(answer(status, BAD_PAGE)) as server, sender(server.url) as it:
+        with pytest.raises(ProviderUnavailable):
+            await it.client.inbox_page(MAILBOX, page, query)
+
+
 async def test_one_mail_with_its_text() -> None:
     """GET /inbox/{id} gives the text, form-encoding undone."""
     body = {"success": True, "message": "", "data": ROW | {"body": "Ricevuta+di+accettazione"}}

@@ -13,6 +13,7 @@ from support.ledgers import attempts, load, message, open_ledger, query, recount
 
 from bulk_pec.domain.errors import ProviderUnavailable
 from bulk_pec.domain.inbox import InboxItem
+from bulk_pec.domain.references import draw
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Run
 from bulk_pec.receipts.harvest import Harvest, Harvester
@@ -262,6 +263,38 @@ async def test_a_receipt_makes_its_message_sent(ledger: Ledger) -> None:
     assert (first.state, second.state) == ("pending", "sent")
     assert second.message_id == "2020082600000002"
     assert attempts(ledger, message(ledger, office.run.first_id + 1)["id"]) == []
+
+
+async def test_receipts_of_another_ledger_are_told(ledger: Ledger) -> None:
+    """A harvest says how many new receipts carry references that this ledger does not know."""
+    office = _office(ledger, 3)
+    office.answer(1, 3)
+    for token in draw(2):
+        office.inbox.put(f"ACCETTAZIONE: Avviso [rif. {token}] 2020082610003492", office.clock.now())
+    assert (await office.harvest()).strange == 2
+    assert (await office.harvest()).strange == 0
+
+
+@pytest.mark.parametrize(
+    ("tail", "message_id"),
+    [
+        ("[rif. {}] 2020082610003492", "2020082610003492"),
+        ("[rif. {}] 0000000000000", "0000000000000"),
+        ("0000000000000 [rif. {}] 202008261000349", "202008261000349"),
+        ("{} 0000000000000", "0000000000000"),
+        ("[rif. {}]", None),
+        ("[rif. {}] 1234567", None),
+        ("[rif. {}] 202008x10003492", None),
+    ],
+)
+async def test_the_provider_s_id_is_the_whole_last_token(
+    light: Ledger, tail: str, message_id: str | None
+) -> None:
+    """Also one of thirteen digits that passes for a reference: it hides ours no longer."""
+    office = _office(light, 1)
+    office.inbox.put(f"ACCETTAZIONE: Avviso {tail.format(office.references[0])}", NOW)
+    assert (await office.harvest()).matched == 1
+    assert message(light, office.run.first_id)["message_id"] == message_id
 
 
 async def test_somebody_s_message_is_never_a_receipt(ledger: Ledger) -> None:

@@ -3,128 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import orjson
 import pytest
-from support.inboxes import BOX, MINUTE, NOW, HandClock, MemoryInbox
-from support.ledgers import IN_DOUBT, SENT, a_row, attempts, doubts, load, message, new_run, query, recount
+from support.inboxes import FULL_AT, MINUTE, NOW, SETTLE_AFTER, Case, all_but
+from support.ledgers import IN_DOUBT, SENT, a_row, attempts, doubts, load, new_run, query
 
-from bulk_pec.domain.outcomes import Outcome
-from bulk_pec.ledger.attempts import Closing, Intent
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
-from bulk_pec.receipts.harvest import Harvester
-from bulk_pec.receipts.settle import Policy, Settled, SettleOptions, Settler
+from bulk_pec.receipts.settle import Policy
 
 pytestmark = pytest.mark.anyio
-
-SETTLE_AFTER = 1800.0
-FULL_AT = 0.9
-
-
-@dataclass
-class Case:
-    """Message 1 is in doubt, message 2 was sent later from the same mailbox; the rest is the test's.
-
-    Attributes:
-        ledger: Open for writing.
-        run: Loaded with three messages.
-        inbox: The provider's.
-        clock: Moved by the test.
-        policy: Of the settling.
-    """
-
-    ledger: Ledger
-    run: Run
-    inbox: MemoryInbox = field(default_factory=MemoryInbox)
-    clock: HandClock = field(default_factory=HandClock)
-    policy: Policy = Policy.RECONCILE
-
-    @property
-    def box(self) -> int:
-        """The ledger's id of the mailbox."""
-        return self.ledger.inbox.mailbox_id(BOX.address)
-
-    def reference(self, row: int) -> str:
-        """The reference of a row's message."""
-        return str(message(self.ledger, self.run.first_id + row - 1)["reference"])
-
-    def attempt(self, row: int, outcome: Outcome, share: float | None = 0.25) -> int:
-        """Make one attempt at a row's message, by a worker that then ends."""
-        worker = self.ledger.workers.register(self.run, 600_000, self.clock.now())
-        block = self.ledger.claims.take(worker, 0)
-        assert block is not None
-        ready = self.ledger.claims.pending(worker, block, self.clock.now())
-        (pending,) = [one for one in ready if one.row == row]
-        intent = Intent(pending.id, pending.attempts + 1, block.id, self.box, f"d{row}", share)
-        tick = self.ledger.attempts.tick(worker, [intent], [], self.clock.now())
-        attempt = tick.opened[pending.id]
-        self.clock.wait(1000)
-        at = self.clock.now()
-        self.ledger.attempts.tick(worker, [], [Closing(attempt, pending.id, outcome, at)], at)
-        self.ledger.claims.give_back(worker, [block])
-        self.ledger.workers.end(worker, self.clock.now())
-        return attempt
-
-    def receipt(self, row: int, word: str = "ACCETTAZIONE") -> None:
-        """A receipt for a row's message arrives."""
-        self.clock.wait(1000)
-        subject = f"{word}: Avviso [rif. {self.reference(row)}] 20200826{row:08d}"
-        self.inbox.put(subject, self.clock.now())
-
-    async def harvest(self) -> None:
-        """Walk the inbox."""
-        self.clock.wait(1000)
-        await Harvester(self.inbox, self.ledger.inbox, self.clock).harvest(BOX)
-
-    async def settle(self, *, configured: bool = True) -> Settled:
-        """Look at the doubts; the counters must hold afterwards."""
-        options = SettleOptions(self.policy, SETTLE_AFTER, FULL_AT)
-        settler = Settler(self.inbox, self.ledger.doubts, options, self.clock)
-        settled = await settler.settle(self.run, {self.box: BOX} if configured else {})
-        recount(self.ledger, self.run)
-        return settled
-
-    def pass_settle_after(self) -> None:
-        """More than `settle_after` passes."""
-        self.clock.wait(round(SETTLE_AFTER * 1000) + MINUTE)
-
-    def state(self, row: int) -> str:
-        """Where a row's message stands."""
-        return str(message(self.ledger, self.run.first_id + row - 1)["state"])
-
-    def claimable(self) -> list[int]:
-        """The rows that a new worker could send now."""
-        worker = self.ledger.workers.register(self.run, 600_000, self.clock.now())
-        block = self.ledger.claims.take(worker, 0)
-        blocks = [] if block is None else [block]
-        now = self.clock.now()
-        rows = [one.row for held in blocks for one in self.ledger.claims.pending(worker, held, now)]
-        self.ledger.claims.give_back(worker, blocks)
-        self.ledger.workers.end(worker, self.clock.now())
-        return rows
 
 
 def _case(ledger: Ledger) -> Case:
     return Case(ledger, load(ledger, 3, now=NOW))
 
 
-async def _all_but(case: Case, share: float | None = 0.25) -> None:
-    """Everything that acceptance needs."""
-    await case.harvest()
-    case.attempt(1, IN_DOUBT, share)
-    case.clock.wait(MINUTE)
-    case.attempt(2, SENT)
-    case.receipt(2)
-    case.pass_settle_after()
-    await case.harvest()
-
-
 async def test_all_together_accept(ledger: Ledger) -> None:
     """The absence is recorded with what it rests on; the message waits for one more harvest, then may go."""
     case = _case(ledger)
-    await _all_but(case)
+    await all_but(case)
     settled = await case.settle()
     assert (settled.accepted, settled.waiting, settled.stuck, settled.why) == (1, 0, 0, None)
     assert case.state(1) == "pending"
@@ -150,7 +49,7 @@ async def test_all_together_accept(ledger: Ledger) -> None:
 async def test_a_receipt_after_the_acceptance_still_wins(ledger: Ledger) -> None:
     """The harvest between acceptance and claim finds the receipt: the message is sent, and never again."""
     case = _case(ledger)
-    await _all_but(case)
+    await all_but(case)
     await case.settle()
     case.receipt(1)
     await case.harvest()
@@ -161,7 +60,7 @@ async def test_a_receipt_after_the_acceptance_still_wins(ledger: Ledger) -> None
 async def test_settling_again_changes_nothing(ledger: Ledger) -> None:
     """An absence is accepted once."""
     case = _case(ledger)
-    await _all_but(case)
+    await all_but(case)
     assert (await case.settle()).accepted == 1
     assert (await case.settle()).accepted == 0
 
@@ -187,7 +86,7 @@ async def _dead_walk(case: Case) -> None:
 
 
 async def _one_end_only(case: Case) -> None:
-    await _all_but(case)
+    await all_but(case)
     _alter_last(case, "both_ends = false")
 
 
@@ -219,11 +118,6 @@ async def _end_gone(case: Case) -> None:
     await case.harvest()
 
 
-async def _found_by_search(case: Case) -> None:
-    await _all_but(case)
-    case.receipt(1)
-
-
 async def _no_later_message(case: Case) -> None:
     await case.harvest()
     case.attempt(1, IN_DOUBT)
@@ -250,38 +144,38 @@ async def _later_not_accepted_yet(case: Case) -> None:
 
 
 async def _search_blind(case: Case) -> None:
-    await _all_but(case)
+    await all_but(case)
     case.inbox.blind = True
 
 
 async def _later_receipt_is_no_acceptance(case: Case) -> None:
-    await _all_but(case)
+    await all_but(case)
     mails = case.inbox.mails
     mails[:] = [mail for mail in mails if case.reference(2) not in mail.subject]
     case.receipt(2, "PREAVVISO DI MANCATA CONSEGNA")
 
 
 async def _full_before(case: Case) -> None:
-    await _all_but(case, FULL_AT)
+    await all_but(case, FULL_AT)
 
 
 async def _unknown_before(case: Case) -> None:
-    await _all_but(case, None)
+    await all_but(case, None)
 
 
 async def _full_at_harvest(case: Case) -> None:
     case.inbox.share = FULL_AT
-    await _all_but(case)
+    await all_but(case)
 
 
 async def _unknown_at_harvest(case: Case) -> None:
-    await _all_but(case)
+    await all_but(case)
     _alter_last(case, "quota_share = NULL")
 
 
 async def _policy_hold(case: Case) -> None:
     case.policy = Policy.HOLD
-    await _all_but(case)
+    await all_but(case)
 
 
 def _alter_last(case: Case, sets: str) -> None:
@@ -309,7 +203,6 @@ MISSING = {
     "the box shrank": Missing(_shrunk, waits=False, why="gone"),
     "it shrank, then was steady": Missing(_shrunk_before_the_last_harvest, waits=False, why="gone"),
     "mail gone at an end": Missing(_end_gone, waits=False, why="gone"),
-    "the search finds it": Missing(_found_by_search, waits=True, why="carries its reference"),
     "no later message": Missing(_no_later_message, waits=False, why="no later message"),
     "an earlier message only": Missing(_earlier_message_only, waits=False, why="no later message"),
     "the later one has no receipt": Missing(_later_not_accepted_yet, waits=False, why="no later message"),
@@ -341,7 +234,7 @@ async def test_each_condition_alone_prevents_it(ledger: Ledger, name: str) -> No
 async def test_a_mailbox_that_is_not_configured(ledger: Ledger) -> None:
     """What cannot be searched cannot be accepted."""
     case = _case(ledger)
-    await _all_but(case)
+    await all_but(case)
     settled = await case.settle(configured=False)
     assert (settled.accepted, settled.stuck, case.state(1)) == (0, 1, "in_doubt")
 
@@ -377,7 +270,7 @@ async def test_a_later_message_of_another_run_will_do(ledger: Ledger) -> None:
 async def test_a_doubt_with_an_answer_meanwhile_is_left(ledger: Ledger) -> None:
     """A late answer that comes between looking and accepting wins: the compare-and-set finds it."""
     case = _case(ledger)
-    await _all_but(case)
+    await all_but(case)
     (doubt,) = doubts(ledger, case.run).values()
     case.receipt(1)
     await case.harvest()

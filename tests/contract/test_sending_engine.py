@@ -109,13 +109,18 @@ async def test_what_is_in_flight_at_a_stop_still_counts(ledger: Ledger) -> None:
 @pytest.mark.usefixtures("short_pauses")
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "0"}], ids=["no time", "time 0"])
 async def test_a_throttle_pauses_and_goes_on(ledger: Ledger, headers: dict[str, str]) -> None:
-    """429: the message is tried again as a new attempt, and in the end all are sent."""
+    """429: the message is tried again as a new attempt, and in the end all are sent.
+
+    An intent that was open when the pause came is held back, and posts nothing.
+    """
     ours = room(ledger, 6)
     throttled = answer(429, b"", headers)
     async with FaultServer(SENT, throttled, throttled, SENT) as server:
         done = await ours.send(server.url, concurrency=2)
     assert (done.reason, ours.states()) == (None, {"sent": 6})
+    held_back = done.outcomes.pop(Verdict.NOT_SENT, 0)
     assert done.outcomes == {Verdict.SENT: 6, Verdict.THROTTLED: 2}
+    assert len(ours.attempts()) == 8 + held_back
     assert sum(_posted(server).values()) == 8
     _each_had_an_intent(ours, server)
 

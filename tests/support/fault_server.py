@@ -11,6 +11,7 @@ import contextlib
 import json
 import socket
 import struct
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -303,3 +304,28 @@ def refusing_port() -> Iterator[int]:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield sock.getsockname()[1]
+
+
+@contextlib.contextmanager
+def slamming_port() -> Iterator[tuple[int, list[int]]]:
+    """A port where every connection is accepted and closed at once, and a list that grows by one each time.
+
+    A thread of its own: in the event loop of the client it would always come too late.
+    """
+    accepted: list[int] = []
+
+    def slam() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, (_, port) = listener.accept()
+                connection.close()
+                accepted.append(port)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=slam)
+        thread.start()
+        try:
+            yield listener.getsockname()[1], accepted
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()

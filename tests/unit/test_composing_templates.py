@@ -210,6 +210,11 @@ class TestContentDigest:
         """A column no template names says nothing."""
         assert self._digest(values=(TO, "Mario", "7", "altro")) == self._digest()
 
+    def test_the_run_s_digest_covers_how_the_reference_is_written(self) -> None:
+        """A run whose subjects changed their form half way would not be the run that was loaded."""
+        other = replace(_templates(), reference="({ref})")
+        assert Composer(other).digest != Composer(_templates()).digest
+
     def test_the_reference_does_not(self) -> None:
         """How the reference is written is not part of what was loaded."""
         assert self._digest(replace(_templates(), reference="({ref})")) == self._digest()

@@ -6,7 +6,7 @@ import pytest
 
 from bulk_pec.domain.letters import Attachment, Letter, Mailbox, Secret
 from bulk_pec.domain.outcomes import MAY_TRY_AGAIN, Outcome, Verdict, state_after
-from bulk_pec.domain.states import UNSETTLED, MessageState
+from bulk_pec.domain.states import MessageState
 
 AFTER = {
     Verdict.SENT: MessageState.SENT,
@@ -28,11 +28,6 @@ def test_every_verdict_moves_its_message(verdict: Verdict) -> None:
 def test_only_what_was_not_taken_may_be_tried_again(verdict: Verdict) -> None:
     """Another attempt may follow exactly where the message is pending again (invariant 3)."""
     assert (verdict in MAY_TRY_AGAIN) is (state_after(verdict) is MessageState.PENDING)
-
-
-def test_what_keeps_a_run_from_being_finished() -> None:
-    """Pending, sending and in doubt; every other state is an end (invariant 10)."""
-    assert {MessageState.PENDING, MessageState.SENDING, MessageState.IN_DOUBT} == UNSETTLED
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulk_pec.domain.references import ALPHABET, LENGTH, draw, find, is_reference
+from bulk_pec.domain.references import ALPHABET, LENGTH, draw, find, find_all, is_reference
 
 SOME = draw(200)
 
@@ -112,3 +112,27 @@ class TestFind:
     def test_none_where_there_is_none(self, subject: str) -> None:
         """A subject without one; thirteen digits are one only if their check character fits."""
         assert find(subject) is None
+
+
+class TestFindAll:
+    """Every well-formed reference of a subject: which is ours, the ledger knows."""
+
+    def test_an_id_that_passes_the_check_hides_nothing(self) -> None:
+        """One in 32 ids of thirteen digits passes for a reference; ours before it is still found."""
+        ids = [f"{number:013}" for number in range(2020082610000, 2020082699999, 97)]
+        passing = [token for token in ids if is_reference(token)]
+        assert passing
+        for token in passing:
+            assert find_all(f"ACCETTAZIONE: Avviso [rif. {SOME[0]}] {token}") == (SOME[0], token)
+
+    def test_in_their_order(self) -> None:
+        """As they stand in the subject, malformed ones left out, the last of them what `find` gives."""
+        wrong = SOME[0][:-1] + next(char for char in ALPHABET if char != SOME[0][-1])
+        subject = f"Re: {SOME[2]}, {wrong} {SOME[1]} [rif. {SOME[0]}] 2020082610003492"
+        assert find_all(subject) == (SOME[2], SOME[1], SOME[0])
+        assert find(subject) == SOME[0]
+
+    @pytest.mark.parametrize("subject", ["", "Avviso", "[rif. ]"])
+    def test_none(self, subject: str) -> None:
+        """A subject without one gives none."""
+        assert find_all(subject) == ()

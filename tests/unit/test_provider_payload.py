@@ -72,6 +72,30 @@ def test_a_secret_is_masked_in_every_spelling(spelling: str) -> None:
     assert not any(part in shown for part in ("wörd", "w%C3", "cGE"))
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        r"l\u00e8/d'\u00e9\ud83d\udd11<&",
+        r"l\u00e8\/d'\u00e9\ud83d\udd11<&",
+        r"l\u00E8\/d'\u00E9\uD83D\uDD11<&",
+        r"l\u00e8/d'\u00e9\ud83d\udd11\u003c\u0026",
+        r"l\u00e8\/d\u0027\u00e9\ud83d\udd11\u003C\u0026",
+        "lè/d&#039;é🔑&lt;&amp;",
+        "lè/d&#39;é🔑&lt;&amp;",
+        "lè/d&#x27;é🔑&lt;&amp;",
+        "lè/d&apos;é🔑&lt;&amp;",
+        "lè/d'é🔑&lt;&amp;",
+        r"l\u00e8\/d&#039;\u00e9\ud83d\udd11&lt;&amp;",
+        "l%C3%A8%2Fd%27%C3%A9%F0%9F%94%91%3C%26",
+        "l%C3%A8%2Fd'%C3%A9%F0%9F%94%91%3C%26",
+        "l%c3%a8%2fd%27%c3%a9%f0%9f%94%91%3c%26",
+    ],
+)
+def test_a_secret_is_masked_in_the_spellings_of_other_languages(spelling: str) -> None:
+    """PHP's json_encode and htmlspecialchars, Go's json, JavaScript's and lower-case percent escapes."""
+    assert Veil(Secret("lè/d'é🔑<&"))(f"you sent [{spelling}]") == "you sent [***]"
+
+
 def test_a_secret_that_tidying_brings_to_light_is_masked() -> None:
     """Line ends become blanks; the secret they broke is masked all the same."""
     assert Veil(Secret("two words"))("you sent two\r\n  words!") == "you sent ***!"

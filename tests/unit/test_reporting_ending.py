@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bulk_pec.domain.exits import Reason
+from bulk_pec.domain.exits import Exit, Reason
 from bulk_pec.domain.states import Delivery, MessageState
-from bulk_pec.reporting.ending import Ended, exit_of
+from bulk_pec.reporting.ending import Ended, closing, exit_of
 
 
 def _status(state: str = "sending", invalid: int = 0, **counts: int) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def _status(state: str = "sending", invalid: int = 0, **counts: int) -> dict[str
         "suppressed": counts.pop("suppressed", 0),
     }
     assert not counts
-    return {"state": state, "rows": rows, "messages": messages, "delivery": delivery}
+    return {"run": "a b", "state": state, "rows": rows, "messages": messages, "delivery": delivery}
 
 
 _CASES: list[tuple[str, dict[str, Any], Ended, Reason]] = [
@@ -37,7 +37,22 @@ _CASES: list[tuple[str, dict[str, Any], Ended, Reason]] = [
     ("invalid rows", _status(sent=1, none=1, invalid=1), Ended(), Reason.ATTENTION),
     ("doubts for a person", _status(in_doubt=1), Ended(), Reason.ATTENTION),
     ("doubts that may settle", _status(in_doubt=1), Ended(waiting=True), Reason.IN_DOUBT),
-    ("a settled doubt waits", _status(pending=1), Ended(), Reason.IN_DOUBT),
+    ("a settled doubt waits", _status(pending=1), Ended(accepted=True), Reason.IN_DOUBT),
+    ("left beside doubts", _status(pending=1, in_doubt=1), Ended(waiting=True), Reason.IN_DOUBT),
+    ("left beside doubts for a person", _status(pending=1, in_doubt=1), Ended(), Reason.BUSY),
+    ("left, held by another until now", _status(pending=1), Ended(), Reason.BUSY),
+    ("left, waiting, none in doubt", _status(pending=1), Ended(waiting=True), Reason.BUSY),
+    ("others, and absences accepted", _status(pending=1), Ended(others=True, accepted=True), Reason.BUSY),
+    ("not to send", _status(pending=9), Ended(sends=False), Reason.COMPLETE),
+    ("not to send, others at work", _status(pending=9), Ended(others=True, sends=False), Reason.COMPLETE),
+    ("not to send, invalid", _status(pending=9, invalid=1), Ended(sends=False), Reason.ATTENTION),
+    (
+        "not to send, doubts",
+        _status(pending=9, in_doubt=1),
+        Ended(waiting=True, sends=False),
+        Reason.IN_DOUBT,
+    ),
+    ("not to send, open attempts", _status(sending=1, pending=9), Ended(sends=False), Reason.BUSY),
     ("waiting, but none in doubt", _status(sent=1, none=1), Ended(waiting=True), Reason.COMPLETE),
     ("others at work", _status(pending=1), Ended(others=True), Reason.BUSY),
     ("another's open attempt", _status(sending=1), Ended(), Reason.BUSY),
@@ -87,3 +102,49 @@ def test_every_case(status: dict[str, Any], ended: Ended, reason: Reason) -> Non
 def test_what_stopped_it_is_said_while_work_is_left(reason: Reason) -> None:
     """With messages left the ending is what stopped them, with its code."""
     assert exit_of(_status(pending=1, sent=3, none=3), Ended(reason)).reason is reason
+
+
+def test_nothing_is_said_of_a_good_end() -> None:
+    """0 explains itself."""
+    assert closing(_status(sent=9, delivered=9), Exit.of(Reason.COMPLETE)) == ""
+
+
+def test_what_needs_a_person_is_counted() -> None:
+    """Exit 3 names each figure that is one of its reasons, no other, and the command that names the rows."""
+    counts = {"rejected": 1, "in_doubt": 2, "undelivered": 3, "not_accepted": 4, "overdue": 1_000}
+    status = _status("sending", 6, duplicate=7, suppressed=8, sent=1_012, delivered=5, **counts)
+    assert closing(status, Exit.of(Reason.ATTENTION)) == (
+        "Needs a person (exit 3): 6 invalid, 1 rejected, 3 undelivered, 4 not accepted, 1,000 overdue, "
+        "2 in doubt. `bulk-pec export 'a b' -o results.csv` names them, column reason."
+    )
+    assert closing(_status(invalid=1), Exit.of(Reason.ATTENTION)).startswith(
+        "Needs a person (exit 3): 1 invalid. "
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "todo"),
+    [
+        (Reason.MAX_MESSAGES, "; start the same command again."),
+        (Reason.SIGNAL, "; start the same command again."),
+        (Reason.IN_DOUBT, "; start the same command again once settle_after has passed."),
+        (
+            Reason.BUSY,
+            "; another process holds them, or did a moment ago; start the same command again later.",
+        ),
+        (Reason.MAILBOX_FULL, "; make room in the mailbox, then start the same command again."),
+        (Reason.DATA, "; restore what was changed, then start the same command again."),
+    ],
+)
+def test_what_is_left_and_why_is_said(reason: Reason, todo: str) -> None:
+    """Whatever leaves work says its code and word, how much is left, and what to do."""
+    ended = Exit.of(reason)
+    said = closing(_status(pending=1_200, sending=1, in_doubt=2, sent=5, none=5), ended)
+    code = int(ended.code)
+    assert said == f"Exit {code} ({reason.value}): left: 1,200 to send, 1 being sent, 2 in doubt{todo}"
+
+
+def test_a_cancelled_run_says_so() -> None:
+    """There is nobody to name then."""
+    said = closing(_status("cancelled", cancelled=4), Exit.of(Reason.CANCELLED))
+    assert said == "The run is cancelled (exit 3): nothing more of it is sent."

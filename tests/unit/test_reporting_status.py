@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -15,7 +16,7 @@ from bulk_pec.reporting.status import Terms, document, iso, text
 
 NOW = 1_800_000_000_000
 TERMS = Terms(price=0.05, rate=1.0)
-RUN = Run(1, "giugno", RunState.SENDING, NOW, NOW, None, "l.csv", "a", "b", ("pec",), 1, 100, 110)
+RUN = Run(1, "giugno", RunState.SENDING, NOW, NOW, None, "l.csv", "a", "b", ("pec",), 1, 100, 110, None)
 KEYS = {
     "rows": ["input", "messages", "invalid", "duplicate", "suppressed"],
     "messages": ["pending", "sending", "sent", "rejected", "in_doubt", "cancelled", "abandoned"],
@@ -117,7 +118,13 @@ def test_in_words() -> None:
         assert part in said
     assert "cancelled" not in said
     assert "Every row is accounted for." in said
-    assert "2027-01-15T08:00:37Z" in said
+    assert "the rest would be sent by 2027-01-15 08:00 (UTC)." in said
+
+
+@pytest.mark.parametrize(("zone", "shown"), [("Europe/Rome", "09:00"), ("America/New_York", "03:00")])
+def test_the_end_is_told_by_the_readers_clock(zone: str, shown: str) -> None:
+    """In words the end date is local, and says where; the document's stays UTC."""
+    assert f"by 2027-01-15 {shown} ({zone})." in text(_document(), ZoneInfo(zone))
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ async def test_those_who_wait_share_a_commit(tmp_path: Path) -> None:
 
 
 async def test_an_intent_is_durable_when_its_caller_goes_on(tmp_path: Path) -> None:
-    """When `open` returns another connection sees the attempt; when `close` returns, its outcome."""
+    """When `open` returns another connection sees the attempt; when `settled` does, the outcome too."""
     async with _bench(tmp_path, 1) as bench, anyio.create_task_group() as running:
         running.start_soon(bench.committer.run)
         (pending,) = bench.pending
@@ -105,9 +105,30 @@ async def test_an_intent_is_durable_when_its_caller_goes_on(tmp_path: Path) -> N
         with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", "read") as other:
             (seen,) = attempts(other, pending.id)
             assert (seen["id"], seen["closed_at"]) == (attempt, None)
-            await bench.committer.close(Closing(attempt, pending.id, SENT, 5))
+            bench.committer.close(Closing(attempt, pending.id, SENT, 5))
+            await bench.committer.settled()
             (seen,) = attempts(other, pending.id)
             assert (seen["outcome"], message(other, pending.id)["state"]) == ("sent", "sent")
+        running.cancel_scope.cancel()
+
+
+async def test_an_outcome_is_never_later_than_its_callers_next_intent(tmp_path: Path) -> None:
+    """So that a dead process leaves no more attempts open than it had callers.
+
+    A caller hands over an outcome and goes on to its next intent without waiting: when that intent is
+    seen by another connection, so is the outcome.
+    """
+    async with _bench(tmp_path, 2) as bench, anyio.create_task_group() as running:
+        running.start_soon(bench.committer.run)
+        first, second = bench.pending
+        attempt = await bench.committer.open(bench.intent(first))
+        assert attempt is not None
+        before = bench.committer.commits
+        bench.committer.close(Closing(attempt, first.id, SENT, 5))
+        assert await bench.committer.open(bench.intent(second)) is not None
+        assert bench.committer.commits == before + 1
+        with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", "read") as other:
+            assert [message(other, one.id)["state"] for one in (first, second)] == ["sent", "sending"]
         running.cancel_scope.cancel()
 
 
@@ -163,7 +184,7 @@ async def test_a_commit_begun_is_waited_for(tmp_path: Path) -> None:
         async with anyio.create_task_group() as running:
             running.start_soon(bench.committer.run)
             async with bench.thread_held():
-                running.start_soon(bench.committer.close, Closing(attempt, pending.id, IN_DOUBT, 5))
+                bench.committer.close(Closing(attempt, pending.id, IN_DOUBT, 5))
                 await anyio.wait_all_tasks_blocked()
                 running.cancel_scope.cancel()
         assert attempts(bench.desk.ledger, pending.id)[0]["outcome"] == "in_doubt"
