@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import uuid
 from collections.abc import Generator, Iterator
@@ -14,6 +15,12 @@ from sqlalchemy.engine import make_url
 
 from bulk_pec import shipped
 from bulk_pec.ledger.ledger import Ledger
+
+
+def pytest_configure() -> None:
+    """Signals mean to the commands under test what they mean at a terminal, also under nohup or in a job."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
