@@ -115,12 +115,27 @@ def _on_terminal() -> bool:
 
 def _said_yes(name: str, messages: int) -> bool:
     """Ask at the terminal; no answer, the end of the input and a signal are a no."""
-    interrupt()
     try:
-        answer = typer.prompt(
-            f"Send {messages:,} certified messages for {name!r} now? [y/N]", default="n", err=True
-        )
-    except typer.Abort:
+        interrupt()
+        talk(f"Send {messages:,} certified messages for {name!r} now? [y/N] ", end="")
+        answer = _line()
+    except KeyboardInterrupt:
+        answer = ""
+    if not answer.endswith("\n"):
         talk("")  # what follows begins a line of its own
         return False
-    return str(answer).strip().lower() in {"y", "yes", "s", "si", "sì"}
+    return answer.strip().lower() in {"y", "yes", "s", "si", "sì"}
+
+
+def _line() -> str:
+    """A line from the terminal; "" at its end.
+
+    Asked for only once it is there: a signal that comes right before a read would otherwise wait for the
+    read's end, for ever.
+    """
+    import select
+    import sys
+
+    while not select.select([sys.stdin], [], [], 0.2)[0]:
+        pass
+    return sys.stdin.readline()

@@ -57,10 +57,10 @@ def lost(error: OSError) -> StdoutLost:
     return StdoutLost(error)
 
 
-def talk(text: str) -> None:
+def talk(text: str, end: str = "\n") -> None:
     """Print to stderr; that nobody can read it there stops nothing."""
     try:
-        print(text, file=sys.stderr, flush=True)
+        print(text, end=end, file=sys.stderr, flush=True)
     except OSError:
         sys.stderr = _nowhere()
 
