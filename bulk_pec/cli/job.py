@@ -248,7 +248,7 @@ class Job:
                 self._ledger,
                 self._run,
                 provider.client,
-                box=SendingMailbox(mailbox, self._ledger.inbox.mailbox_id(mailbox.address), share),
+                boxes=[SendingMailbox(mailbox, self._ledger.inbox.mailbox_id(mailbox.address), share)],
                 composer=self._letters,
                 options=wiring.send_options(self._config, self._messages_left()),
                 clock=self._clock,

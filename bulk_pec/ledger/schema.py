@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The alembic revision this code works with; a test holds it equal to the one head of `migrations/`."""
 
 metadata = MetaData(
@@ -63,6 +63,9 @@ runs = Table(
     Column("input_rows", Integer, nullable=False),
     Column("service", Text, comment="the base URL it is sent through, from its first sending on"),
     Column("retry_of", _BIG, comment="the run whose failures this one takes up again"),
+    Column("restored_at", _BIG, comment="a receipt named a message without an attempt: settle comes first"),
+    Column("canary", Text, comment="sending, waiting, passed or failed; NULL: it has none"),
+    Column("canary_at", _BIG, comment="when its canary had been sent whole"),
 )
 
 run_counts = Table(
@@ -81,7 +84,7 @@ run_counts = Table(
             "delivery_overdue",
         ),
     ),
-    *map(_count, ("invalid", "duplicate", "suppressed", "attempts", "receipts_matched")),
+    *map(_count, ("invalid", "duplicate", "suppressed", "attempts", "receipts_matched", "twins")),
     Column("updated_at", _BIG, nullable=False),
     comment="kept in the same transaction as what they count, so that status is one row at any size",
 )
@@ -113,6 +116,7 @@ messages = Table(
     Column("late_at", _BIG),
     Column("expires_at", _BIG, comment="never sent after it"),
     Column("looked_up", Boolean, comment="true: the address is the company service's, not the list's"),
+    Column("twin_at", _BIG, comment="when receipts showed that it had left twice"),
     UniqueConstraint("run_id", "key"),
     postgresql_with={"fillfactor": "75"},
 )
@@ -199,6 +203,48 @@ mailboxes = Table(
     comment="sending mailboxes, and how many mails were seen in each",
 )
 
+paces = Table(
+    "paces",
+    metadata,
+    Column("scope", Text, primary_key=True, comment="api, or mailbox:<id>"),
+    Column("next_at", _BIG, nullable=False, server_default=_ZERO, comment="the next free slot, microseconds"),
+    Column("paused_until", _BIG, nullable=False, server_default=_ZERO, comment="microseconds"),
+    Column("throttled_at", _BIG, comment="end of the last pause a 429 made, microseconds"),
+    Column("pauses", Integer, nullable=False, server_default=_ZERO, comment="in a row"),
+    Column("share", Float, nullable=False, server_default=text("1"), comment="of the rate, after a 429"),
+    comment="the pace of POSTs over all processes; times by the ledger's clock",
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("scope", Text, primary_key=True, comment="mailbox:<id>, or run:<id>"),
+    Column("period", Text, primary_key=True, comment="2026-11-23, 2026-11, 2026; of a run: cost"),
+    Column("used", _BIG, nullable=False, server_default=_ZERO, comment="addresses; a cost: EUR/1,000,000"),
+    comment="what counts against caps and budgets: updated with the intent, never counted",
+)
+
+canaries = Table(
+    "canaries",
+    metadata,
+    Column("run_id", _BIG, primary_key=True, autoincrement=False),
+    Column("message", _BIG, primary_key=True, autoincrement=False),
+    comment="the messages a run sends first, to see whether they arrive",
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", _BIG, primary_key=True, autoincrement=True),
+    Column("run_id", _BIG, nullable=False),
+    Column("kind", Text, nullable=False, comment="pause, resume, cancel or settle"),
+    Column("given_at", _BIG, nullable=False),
+    Column("given_by", Text, nullable=False, comment="host and process"),
+    Column("facts", Text, comment="JSON: what it found and did"),
+    Index(None, "run_id"),
+    comment="what operators ordered, for the record",
+)
+
 run_mailboxes = Table(
     "run_mailboxes",
     metadata,
@@ -223,6 +269,7 @@ attempts = Table(
     Column("worker_id", _BIG, nullable=False),
     Column("digest", Text, nullable=False, comment="SHA-256 of recipient, subject, body, attachments"),
     Column("quota_share", Float, comment="how full the mailbox was when last read before it"),
+    Column("units", SmallInteger, nullable=False, server_default=text("1"), comment="its addresses"),
     Column("opened_at", _BIG, nullable=False),
     Column("closed_at", _BIG),
     Column("outcome", Text),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import anyio
@@ -43,7 +44,7 @@ class Engine:
         ledger: Open for writing; nothing else uses it meanwhile.
         run: Loaded and begun.
         client: The provider.
-        box: The mailbox to send from.
+        boxes: The mailboxes to send from, at least one.
         composer: With the templates the run was loaded with.
         options: See `SendOptions`.
         clock: Where time comes from.
@@ -57,7 +58,7 @@ class Engine:
         run: Run,
         client: PecClient,
         *,
-        box: SendingMailbox,
+        boxes: Sequence[SendingMailbox],
         composer: Composer,
         options: SendOptions,
         clock: Clock,
@@ -67,7 +68,7 @@ class Engine:
         self._ledger = ledger
         self._run = run
         self._client = client
-        self._box = box
+        self._box = boxes[0]
         self._writer = Writer(composer, run)
         self._freight = Freight()
         self._options = options

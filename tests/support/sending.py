@@ -71,7 +71,7 @@ class Room:
                 self.ledger,
                 self.run,
                 client,
-                box=box,
+                boxes=[box],
                 composer=letters or composer(),
                 options=chosen,
                 clock=self.clock,
