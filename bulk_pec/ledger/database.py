@@ -81,6 +81,11 @@ class Database:
     def _path(self) -> Path:
         return Path(self._url.database or "")
 
+    @property
+    def file(self) -> Path | None:
+        """The ledger's file, links followed; None where it is a server's."""
+        return None if self.is_postgres else self._path.resolve()
+
     def _take_lock(self) -> FileLock | None:
         if self.is_postgres or self.mode == "read":
             return None
@@ -117,7 +122,7 @@ class Database:
         return engine
 
     def _connect_sqlite(self) -> sqlite3.Connection:
-        how = "rwc" if self.mode == "write" else "ro"
+        how = "rwc" if self.mode == "write" else _reading(self._path)
         if self.mode == "write":
             # It holds names and addresses: made for this user alone, and by SQLite what lies beside it.
             with suppress(OSError):  # SQLite says it in the next line
@@ -207,6 +212,12 @@ class Database:
         return "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)" if self.is_postgres else ":now"
 
     @property
+    def pace_now(self) -> str:
+        """The same in microseconds, for the pace; on SQLite the parameter ``:pace_now``."""
+        clock = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
+        return clock if self.is_postgres else ":pace_now"
+
+    @property
     def skip_locked(self) -> str:
         """The clause that lets two hosts claim at once."""
         return "FOR UPDATE SKIP LOCKED" if self.is_postgres else ""
@@ -219,6 +230,27 @@ class Database:
         """Close the connection, then give up the lock."""
         self.engine.dispose()
         self._drop_lock()
+
+
+def file_of(url: str) -> Path | None:
+    """The file of a SQLite ledger's URL, links followed; None where it is a server's.
+
+    Raises:
+        ConfigError: The URL is no ledger's.
+    """
+    parsed = _parse(url)
+    return Path(parsed.database or "").resolve() if parsed.get_backend_name() == "sqlite" else None
+
+
+def _reading(path: Path) -> str:
+    """How to open a file for reading only.
+
+    SQLite makes files beside it even then. On a read-only file system it cannot, and nobody writes: a ledger
+    that was closed in good order (no log lies beside it) is opened as one that does not change.
+    """
+    log = path.with_name(path.name + "-wal")
+    unchanging = os.statvfs(path).f_flag & os.ST_RDONLY and not (log.exists() and log.stat().st_size)
+    return "ro&immutable=1" if unchanging else "ro"
 
 
 def _is_database_error(error: Exception) -> bool:

@@ -12,7 +12,8 @@ import anyio
 import anyio.to_thread
 
 from bulk_pec.clock import Clock
-from bulk_pec.ledger.attempts import Attempts, Closing, Intent
+from bulk_pec.domain.caps import Limits
+from bulk_pec.ledger.attempts import NO_LIMITS, Attempts, Closing, Intent, Refusal
 from bulk_pec.ledger.workers import Worker
 
 P = ParamSpec("P")
@@ -35,7 +36,7 @@ class _Waiting:
 
     def __init__(self) -> None:
         self.done = anyio.Event()
-        self.attempt: int | None = None
+        self.answer: int | Refusal | None = None
 
 
 class Committer:
@@ -46,13 +47,22 @@ class Committer:
         attempts: The ledger's attempts.
         worker: Whose fencing token every write carries.
         clock: For the times written.
+        limits: Caps and budget.
     """
 
-    def __init__(self, thread: LedgerThread, attempts: Attempts, worker: Worker, clock: Clock) -> None:
+    def __init__(
+        self,
+        thread: LedgerThread,
+        attempts: Attempts,
+        worker: Worker,
+        clock: Clock,
+        limits: Limits = NO_LIMITS,
+    ) -> None:
         self._thread = thread
         self._attempts = attempts
         self._worker = worker
         self._clock = clock
+        self._limits = limits
         self._intents: list[tuple[Intent, _Waiting]] = []
         self._closings: list[Closing] = []
         self._work = anyio.Event()
@@ -60,13 +70,16 @@ class Committer:
         self._committing = False
         self.commits = 0
 
-    async def open(self, intent: Intent) -> int | None:
-        """Commit an intent durably; returns the attempt's id, or None if the ledger refused it."""
+    async def open(self, intent: Intent) -> int | Refusal | None:
+        """Commit an intent durably; returns the attempt's id.
+
+        Or, if the ledger refused it, why; None: its message is not to be sent from here.
+        """
         waiting = _Waiting()
         self._intents.append((intent, waiting))
         self._work.set()
         await waiting.done.wait()
-        return waiting.attempt
+        return waiting.answer
 
     def close(self, closing: Closing) -> None:
         """Have an outcome committed, durably and at once; nobody waits for it.
@@ -108,10 +121,11 @@ class Committer:
                 [intent for intent, _ in intents],
                 closings,
                 self._clock.now(),
+                self._limits,
             )
         self.commits += 1
         for intent, waiting in intents:
-            waiting.attempt = tick.opened.get(intent.message)
+            waiting.answer = tick.opened.get(intent.message, tick.refused.get(intent.message))
             waiting.done.set()
         self._committing = False
         if not self._busy:

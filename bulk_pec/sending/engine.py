@@ -1,4 +1,4 @@
-"""The engine: one process sends one run, several messages in flight."""
+"""The engine: one process sends one run, several messages in flight, from one mailbox or several."""
 
 from __future__ import annotations
 
@@ -12,29 +12,32 @@ from bulk_pec.composing import Composer, Uncomposable
 from bulk_pec.domain.errors import first_cause
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.outcomes import MAY_TRY_AGAIN, Outcome, Stop, Verdict
+from bulk_pec.ledger.attempts import Refusal
 from bulk_pec.ledger.claims import PendingMessage
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Run
 from bulk_pec.ledger.workers import Worker
 from bulk_pec.provider.client import PecClient
 from bulk_pec.sending.allowance import Allowance
+from bulk_pec.sending.boxes import Boxes, Stopped
 from bulk_pec.sending.committer import Committer, LedgerThread
 from bulk_pec.sending.freight import Freight
 from bulk_pec.sending.health import Health
 from bulk_pec.sending.lease import Lease
 from bulk_pec.sending.options import SendingMailbox, SendOptions, Sent, Watcher
 from bulk_pec.sending.pace import Pace
-from bulk_pec.sending.poster import Posted, Poster
+from bulk_pec.sending.poster import Posted, Poster, Unposted, Why
+from bulk_pec.sending.room import Room
 from bulk_pec.sending.source import Source
 from bulk_pec.sending.stops import Stops
+from bulk_pec.sending.timetable import Timetable
 from bulk_pec.sending.writer import Draft, Writer
 
-_REASONS: dict[Stop, Reason] = {
-    Stop.MAILBOX: Reason.CREDENTIALS,
-    Stop.CREDIT: Reason.CREDIT,
-    Stop.ADDRESS: Reason.CONFIG,
-}
+_RUN_STOPS: dict[Stop, Reason] = {Stop.CREDIT: Reason.CREDIT, Stop.ADDRESS: Reason.CONFIG}
 _SKIPS_KEPT = 100
+_ASIDE_MS = 5_000
+"""A message that a mailbox was refused for waits so long for others to be sent first: then it is tried."""
+_CROWD_MS = 500
 
 
 class Engine:
@@ -68,17 +71,23 @@ class Engine:
         self._ledger = ledger
         self._run = run
         self._client = client
-        self._box = boxes[0]
         self._writer = Writer(composer, run)
         self._freight = Freight()
         self._options = options
         self._clock = clock
         self._stops = stops
         self._watch = watch
-        self._pace = Pace(options.rate, stops)
-        self._health = Health(options.max_failure_share)
+        self._boxes = Boxes(boxes, stops, clock)
+        self._limits = options.limits(boxes)
         self._thread = LedgerThread()
+        shared = ledger.database.is_postgres
+        timetable = Timetable(self._thread, ledger.paces, clock, shared=shared)
+        self._pace = Pace(timetable, self._boxes, options.rate, stops)
+        self._room = Room(self._thread, ledger.usage, self._boxes, self._limits, run=run, clock=clock)
+        self._health = Health(options.max_failure_share)
         self._sent = Sent()
+        self._stranded: dict[int, int] = {}
+        self._tried_before: set[int] = set()
         self._allowance = Allowance(options.max_messages, stops)
 
     async def run(self) -> Sent:
@@ -92,25 +101,36 @@ class Engine:
         worker = await self._thread.call(
             self._ledger.workers.register, self._run, lease_ms, self._clock.now()
         )
-        committer = Committer(self._thread, self._ledger.attempts, worker, self._clock)
+        committer = Committer(self._thread, self._ledger.attempts, worker, self._clock, self._limits)
         source = Source(self._thread, self._ledger.claims, worker, stops=self._stops, clock=self._clock)
-        # A process that died a moment ago may have used a slot: the first one here is a whole one later.
-        self._pace.start_after(self._pace.interval)
+        self._boxes.stop_full(self._options.mailbox_full_at)
+        await self._room.look()
         try:
             await self._send_all(worker, self._lease(since), committer, source)
         except BaseExceptionGroup as group:
             raise first_cause(group) from None
         await source.give_back()
         await self._thread.call(self._ledger.workers.end, worker, self._clock.now())
-        self._sent.reason, self._sent.note = self._stops.reason, self._stops.note
+        self._say_why()
         self._sent.commits = committer.commits
         return self._sent
+
+    def _say_why(self) -> None:
+        """Why it stopped early; that messages wait for a mailbox which sends no more is a reason too."""
+        if self._stranded:
+            self._sent.stranded = {self._boxes.address(box): n for box, n in self._stranded.items()}
+            self._stops.claims(*self._boxes.why(list(self._stranded)))
+        self._sent.reason, self._sent.note = self._stops.reason, self._stops.note
+        if self._sent.reason is Reason.CAP:
+            self._sent.again_at = self._boxes.again_at
 
     async def _send_all(self, worker: Worker, lease: Lease, committer: Committer, source: Source) -> None:
         poster = Poster(
             self._client,
-            self._box,
+            self._boxes,
             committer,
+            self._ledger.attempts,
+            thread=self._thread,
             pace=self._pace,
             lease=lease,
             stops=self._stops,
@@ -119,6 +139,7 @@ class Engine:
         )
         async with anyio.create_task_group() as background:
             background.start_soon(committer.run)
+            background.start_soon(self._pace.run)
             background.start_soon(lease.keep, worker, self._stops)
             background.start_soon(self._drain, poster)
             async with anyio.create_task_group() as senders:
@@ -143,6 +164,14 @@ class Engine:
             await self._send_one(message, source, poster)
 
     async def _send_one(self, message: PendingMessage, source: Source, poster: Poster) -> None:
+        box = message.mailbox_id
+        if box in self._boxes.by_id and not self._boxes.may_wait(box):
+            self._strand(box, source)
+            return
+        wait = await self._aside(message)
+        if wait:
+            source.again(message, self._clock.now() + wait)
+            return
         try:
             draft = self._draft(message)
             async with self._freight.carried(draft.weight):
@@ -151,6 +180,24 @@ class Engine:
             if len(self._sent.skipped) < _SKIPS_KEPT:
                 self._sent.skipped.append((message.row, str(problem)))
             source.done()
+
+    async def _aside(self, message: PendingMessage) -> int:
+        """Milliseconds for which others go first, if there is a reason to let them."""
+        box = message.mailbox_id
+        if box is None:
+            return 0
+        if message.id not in self._tried_before:
+            self._tried_before.add(message.id)
+            since = await self._thread.call(self._ledger.attempts.sent_since_refusal, message.id, box)
+            if since is False:
+                return _ASIDE_MS
+        return _CROWD_MS if len(self._boxes.by_id) > 1 and self._pace.crowded(box) else 0
+
+    def _strand(self, box: int | None, source: Source) -> None:
+        """The message's mailbox sends no more: it stays pending, and is told."""
+        if box is not None:
+            self._stranded[box] = self._stranded.get(box, 0) + 1
+        source.done()
 
     async def _send_draft(self, draft: Draft, source: Source, poster: Poster) -> None:
         """Write the letter and post it.
@@ -166,18 +213,33 @@ class Engine:
             source.done()
             return
         posted = await poster.post(message, letter)
-        if posted is not None:
-            self._account(posted)  # first: what it says of the provider outranks an allowance used up
-        self._allowance.settle(used=posted is not None)
-        if posted is None:
-            self._sent.refused += not self._stops.asked
-            source.done()
+        if isinstance(posted, Unposted):
+            self._allowance.settle(used=False)
+            await self._not_posted(message, posted, source)
             return
+        self._account(posted)  # first: what it says of the provider outranks an allowance used up
+        self._allowance.settle(used=True)
         if posted.outcome.verdict in MAY_TRY_AGAIN and not self._stops.asked:
-            again = replace(message, attempts=message.attempts + 1, mailbox_id=self._box.id)
+            again = replace(message, attempts=message.attempts + 1, mailbox_id=posted.box)
             source.again(again, posted.not_before)
         else:
             source.done()
+
+    async def _not_posted(self, message: PendingMessage, found: Unposted, source: Source) -> None:
+        box, wait = found.box, 0.0
+        if isinstance(found.why, Refusal) and box is not None:
+            if found.why is Refusal.PAUSED:
+                wait = await self._pace.look(box)
+            else:
+                await self._room.short(found.why, box)
+            if not self._stops.asked:
+                source.again(message, self._clock.now() + round(wait * 1000))
+                return
+        elif found.why is Why.STRANDED and not self._stops.asked:
+            self._strand(message.mailbox_id, source)
+            return
+        self._sent.refused += found.why is Why.REFUSED and not self._stops.asked
+        source.done()
 
     def _draft(self, message: PendingMessage) -> Draft:
         """What the message's letter needs, if this start may send it at all.
@@ -185,7 +247,7 @@ class Engine:
         Raises:
             Uncomposable: It may not; the message stays pending.
         """
-        if message.mailbox_id not in {None, self._box.id}:
+        if message.mailbox_id is not None and message.mailbox_id not in self._boxes.by_id:
             raise Uncomposable("it is bound to the mailbox that first tried it, which is not configured now")
         return self._writer.draft(message)
 
@@ -193,13 +255,15 @@ class Engine:
         outcome = posted.outcome
         self._sent.outcomes[outcome.verdict] = self._sent.outcomes.get(outcome.verdict, 0) + 1
         self._watch(outcome)
-        if outcome.stop is not None:
-            self._stops.claims(_REASONS[outcome.stop], outcome.detail)
+        if outcome.stop is Stop.MAILBOX:
+            self._boxes.stop(posted.box, Stopped(Reason.CREDENTIALS, outcome.detail))
+        elif outcome.stop is not None:
+            self._stops.claims(_RUN_STOPS[outcome.stop], outcome.detail)
         elif not posted.held_back:
             self._judge(outcome)
 
     def _judge(self, outcome: Outcome) -> None:
-        if outcome.verdict is Verdict.NOT_SENT and self._pace.paused:
+        if outcome.verdict is Verdict.NOT_SENT and self._pace.down:
             return  # several in flight met the same failure: it counts once
         reason = self._health.see(outcome)
         if reason is not None:

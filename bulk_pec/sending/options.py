@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from bulk_pec.domain.calendar import Calendar
+from bulk_pec.domain.caps import NO_CAPS, Caps, Limits, millionths
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.domain.outcomes import Outcome, Verdict
@@ -22,6 +26,10 @@ class SendOptions:
         lease: A worker's, on Postgres.
         max_failure_share: See `bulk_pec.sending.health.Health`.
         max_messages: Attempts in this start; None for no limit.
+        timezone: Of the calendar days, months and years that caps count in.
+        price: EUR a message.
+        max_cost: EUR for the run, over all its starts; None for no limit.
+        mailbox_full_at: Share of its quota from which nothing is sent from a mailbox.
     """
 
     concurrency: int
@@ -31,15 +39,44 @@ class SendOptions:
     lease: float
     max_failure_share: float
     max_messages: int | None = None
+    timezone: str = "Europe/Rome"
+    price: float = 0.0
+    max_cost: float | None = None
+    mailbox_full_at: float = math.inf
+
+    def limits(self, boxes: Iterable[SendingMailbox]) -> Limits:
+        """The caps and the budget, as the ledger keeps them."""
+        return Limits(
+            {box.id: box.limits.caps for box in boxes},
+            Calendar(self.timezone).period,
+            millionths(self.price),
+            None if self.max_cost is None else millionths(self.max_cost),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxLimits:
+    """What a mailbox may send: POSTs a second, None for no limit of its own; and its caps."""
+
+    rate: float | None = None
+    caps: Caps = NO_CAPS
 
 
 @dataclass(frozen=True, slots=True)
 class SendingMailbox:
-    """A mailbox to send from: its credentials, its id in the ledger, how full it was when last read."""
+    """A mailbox to send from.
+
+    Attributes:
+        mailbox: Its address and credentials.
+        id: In the ledger.
+        quota_share: How full it was when it was last read.
+        limits: What it may send.
+    """
 
     mailbox: Mailbox
     id: int
     quota_share: float | None
+    limits: MailboxLimits = MailboxLimits()
 
 
 @dataclass(slots=True)
@@ -53,6 +90,8 @@ class Sent:
             message, or it is not what its first attempt said. These messages stay as they are.
         reason: Why it stopped early; None: nothing was left to claim.
         note: A sentence about that.
+        stranded: How many messages were left since their mailbox sends no more, by its address.
+        again_at: When a cap that stopped this start makes room again, milliseconds since the epoch.
         commits: Ledger transactions used.
     """
 
@@ -61,6 +100,8 @@ class Sent:
     refused: int = 0
     reason: Reason | None = None
     note: str = ""
+    stranded: dict[str, int] = field(default_factory=dict)
+    again_at: int | None = None
     commits: int = 0
 
     @property

@@ -1,28 +1,31 @@
 """One message on its way: its turn, its intent, its POST, its outcome.
 
-In this order (docs/semantics.md, "Order of evidence"): a place in the queue for the next slot · the intent,
-committed durably · the connection · the slot · lease, pause and stop checked · the first byte · the
-answer · the outcome, committed durably.
+In this order (docs/semantics.md, "Order of evidence"): a slot of the pace, and with it a mailbox · just
+before it the intent, committed durably · the connection · the slot's moment · lease, pause and stop checked ·
+the first byte · the answer · the outcome, committed durably.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import anyio
 
 from bulk_pec.clock import Clock
 from bulk_pec.composing import digest_of
+from bulk_pec.domain.caps import COUNTS_NOT
 from bulk_pec.domain.letters import Letter
 from bulk_pec.domain.outcomes import Outcome, Verdict
-from bulk_pec.ledger.attempts import Closing, Intent
+from bulk_pec.ledger.attempts import Attempts, Closing, Intent, Refusal
 from bulk_pec.ledger.claims import PendingMessage
 from bulk_pec.provider.client import PecClient
-from bulk_pec.sending.committer import Committer
+from bulk_pec.sending.boxes import Boxes
+from bulk_pec.sending.committer import Committer, LedgerThread
 from bulk_pec.sending.lease import Lease
-from bulk_pec.sending.options import SendingMailbox
 from bulk_pec.sending.pace import Pace
 from bulk_pec.sending.stops import Stops
+from bulk_pec.sending.timetable import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,37 +33,52 @@ class Posted:
     """An attempt that was recorded.
 
     Attributes:
+        box: The mailbox's id.
         outcome: What came of it.
         not_before: Until when the message waits if it is tried again; milliseconds since the epoch.
         held_back: Whether we held it back ourselves, so that it says nothing of the provider.
     """
 
+    box: int
     outcome: Outcome
     not_before: int
     held_back: bool
 
 
-class _Turn:
-    """A place in the queue for the next slot, given back exactly once."""
+class Why(StrEnum):
+    """Why no attempt was made, and none will be in this start."""
 
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
-        self._held = True
+    STOPPED = "stopped"
+    """A stop came first."""
+    STRANDED = "stranded"
+    """No mailbox is left that could send it."""
+    REFUSED = "refused"
+    """The ledger refused the intent: another process has it, or it says something else now."""
 
-    def over(self) -> None:
-        if self._held:
-            self._held = False
-            self._pace.leave()
+
+@dataclass(frozen=True, slots=True)
+class Unposted:
+    """A message of which no attempt was made.
+
+    Attributes:
+        why: A `Refusal` passes; a `Why` does not.
+        box: The mailbox it would have left from, if it had a slot.
+    """
+
+    why: Why | Refusal
+    box: int | None = None
 
 
 class Poster:
-    """Posts messages from one mailbox.
+    """Posts messages.
 
     Args:
         client: The provider.
-        box: The mailbox.
+        boxes: The mailboxes.
         committer: Commits intents and outcomes.
-        pace: The mailbox's.
+        attempts: The ledger's, for what came of earlier ones.
+        thread: The ledger's.
+        pace: Gives slots.
         lease: This process's.
         stops: What may hold a message back.
         clock: For the times written.
@@ -70,9 +88,11 @@ class Poster:
     def __init__(
         self,
         client: PecClient,
-        box: SendingMailbox,
+        boxes: Boxes,
         committer: Committer,
+        attempts: Attempts,
         *,
+        thread: LedgerThread,
         pace: Pace,
         lease: Lease,
         stops: Stops,
@@ -80,8 +100,10 @@ class Poster:
         timeout: float,
     ) -> None:
         self._client = client
-        self._box = box
+        self._boxes = boxes
         self._committer = committer
+        self._attempts = attempts
+        self._thread = thread
         self._pace = pace
         self._lease = lease
         self._stops = stops
@@ -89,43 +111,54 @@ class Poster:
         self._timeout = timeout
         self._in_flight: set[anyio.CancelScope] = set()
 
-    async def post(self, message: PendingMessage, letter: Letter) -> Posted | None:
-        """Make one attempt; None if none was made: a stop came first, or the ledger refused the intent."""
-        await self._pace.approach()
-        turn = _Turn(self._pace)
+    async def post(self, message: PendingMessage, letter: Letter) -> Posted | Unposted:
+        """Make one attempt, unless a stop comes first or the ledger refuses the intent."""
+        turn = await self._pace.approach(message.mailbox_id)
+        if turn is None:
+            return Unposted(Why.STOPPED if self._stops.asked else Why.STRANDED)
         try:
-            if self._stops.asked:
-                return None
-            attempt = await self._committer.open(self._intent(message, letter))
-            if attempt is None:
-                return None
-            outcome, held_back = await self._send(letter, turn)
+            attempt = await self._committer.open(self._intent(message, letter, turn.box))
+            if attempt is None or isinstance(attempt, Refusal):
+                return Unposted(attempt or Why.REFUSED, turn.box)
+            return await self._attempt(attempt, message, letter, turn)
         finally:
-            turn.over()
-        not_before = self._not_before(outcome)
-        now = self._clock.now()
-        self._committer.close(Closing(attempt, message.id, outcome, now, not_before))
-        return Posted(outcome, not_before or now, held_back)
+            self._pace.leave(turn)
 
-    def _intent(self, message: PendingMessage, letter: Letter) -> Intent:
+    async def _attempt(self, attempt: int, message: PendingMessage, letter: Letter, turn: Turn) -> Posted:
+        self._boxes.begun(turn.box, len(letter.recipients))
+        back = False
+        try:
+            outcome, held_back = await self._send(letter, turn)
+            outcome = await self._of_the_message_itself(message, turn.box, outcome)
+            not_before = await self._not_before(outcome, turn)
+            now = self._clock.now()
+            self._committer.close(Closing(attempt, message.id, outcome, now, not_before))
+            back = outcome.verdict in COUNTS_NOT
+        finally:
+            self._boxes.ended(turn.box, len(letter.recipients), back=back)
+        return Posted(turn.box, outcome, not_before or now, held_back)
+
+    def _intent(self, message: PendingMessage, letter: Letter, box: int) -> Intent:
         return Intent(
             message=message.id,
             number=message.attempts + 1,
             block=message.block,
-            mailbox_id=self._box.id,
+            mailbox_id=box,
             digest=digest_of(letter),
-            quota_share=self._box.quota_share,
+            quota_share=self._boxes.by_id[box].quota_share,
+            units=len(letter.recipients),
         )
 
-    async def _send(self, letter: Letter, turn: _Turn) -> tuple[Outcome, bool]:
+    async def _send(self, letter: Letter, turn: Turn) -> tuple[Outcome, bool]:
         """The POST's outcome, and whether it was held back here."""
         began = held_back = False
 
         async def before_first_byte() -> str | None:
             nonlocal began, held_back
-            await self._pace.slot()
-            why_not = self._why_not()
-            turn.over()
+            in_its_slot = await self._pace.slot(turn)
+            why_not = self._why_not(turn, in_its_slot=in_its_slot)
+            self._pace.leave(turn)
+            turn.ready = anyio.current_time()
             held_back = why_not is not None
             began = not held_back
             return why_not
@@ -135,7 +168,10 @@ class Poster:
         try:
             with scope:
                 outcome = await self._client.send(
-                    self._box.mailbox, letter, before_first_byte=before_first_byte, timeout=self._timeout
+                    self._boxes.by_id[turn.box].mailbox,
+                    letter,
+                    before_first_byte=before_first_byte,
+                    timeout=self._timeout,
                 )
                 return outcome, held_back
         finally:
@@ -144,21 +180,32 @@ class Poster:
             return Outcome(Verdict.NOT_SENT, "held back: the process was asked to stop"), True
         return Outcome(Verdict.IN_DOUBT, "cut off: asked to stop, and no answer in time"), False
 
-    def _why_not(self) -> str | None:
-        """Checked with the connection open and the slot taken: the last moment to hold the message back."""
+    def _why_not(self, turn: Turn, *, in_its_slot: bool) -> str | None:
+        """Checked with the connection open and the slot come: the last moment to hold the message back."""
         if not self._lease.lives:
             return "held back: this process's lease has ended"
         if self._stops.held_back:
             return "held back: the process was asked to stop"
-        if self._pace.paused:
+        if self._boxes.refused(turn.box):
+            return "held back: the mailbox was refused"
+        if self._pace.paused(turn.box):
             return "held back: the mailbox pauses"
-        return None
+        return None if in_its_slot else "held back: no slot came"
 
-    def _not_before(self, outcome: Outcome) -> int | None:
-        if outcome.pauses:
-            pause = self._pace.throttled(outcome.retry_after)
-            return self._clock.now() + round(pause * 1000) if outcome.verdict is Verdict.THROTTLED else None
-        return None
+    async def _of_the_message_itself(self, message: PendingMessage, box: int, outcome: Outcome) -> Outcome:
+        """A second 403 on the same message, others sent between, is not the account's: it is rejected."""
+        if outcome.status != 403 or outcome.verdict is not Verdict.REFUSED or not message.attempts:
+            return outcome
+        if await self._thread.call(self._attempts.sent_since_refusal, message.id, box):
+            said = f"refused twice, though others were sent between: {outcome.detail}"
+            return replace(outcome, verdict=Verdict.REJECTED, stop=None, detail=said[:500])
+        return outcome
+
+    async def _not_before(self, outcome: Outcome, turn: Turn) -> int | None:
+        if not outcome.pauses:
+            return None
+        pause = await self._pace.throttled(turn.box, outcome.retry_after, turn.ready)
+        return self._clock.now() + round(pause * 1000) if outcome.verdict is Verdict.THROTTLED else None
 
     def cut_off(self) -> None:
         """End what is in flight; each such attempt is recorded as what it is: in doubt, or not sent."""

@@ -13,27 +13,42 @@ class Stops:
     """What has asked this start to stop. The first reason stays; a stronger stop may follow it.
 
     `claims` ends claims: what has an intent still goes out. `everything` also holds back intents that
-    still wait for their slot; requests in flight may end.
+    still wait for their slot; requests in flight may end. `lift` takes a reason back that has passed, so
+    that a start which waits for a window goes on, unless anything else has asked meanwhile.
     """
 
     def __init__(self) -> None:
-        self.reason: Reason | None = None
-        self.note = ""
         self.held_back = False
+        self._causes: dict[Reason, str] = {}
         self._asked = anyio.Event()
         self._held = anyio.Event()
         self._listeners: list[Callable[[], None]] = []
 
     @property
+    def reason(self) -> Reason | None:
+        """The first that asked and still asks; None: go on."""
+        return next(iter(self._causes), None)
+
+    @property
+    def note(self) -> str:
+        """A sentence about the reason, or nothing."""
+        return next(iter(self._causes.values()), "")
+
+    @property
     def asked(self) -> bool:
         """Whether anything has asked to stop."""
-        return self.reason is not None
+        return bool(self._causes)
 
     def claims(self, reason: Reason, note: str = "") -> None:
         """Claim no more; what has an intent still goes out."""
-        if self.reason is None:
-            self.reason, self.note = reason, note
+        self._causes.setdefault(reason, note)
         self._tell()
+
+    def lift(self, reason: Reason) -> None:
+        """That reason has passed. What holds intents back is never lifted."""
+        self._causes.pop(reason, None)
+        if not self.asked:
+            self._asked = anyio.Event()
 
     def everything(self, reason: Reason, note: str = "") -> None:
         """Claim no more, and let nothing leave that waits for its slot."""

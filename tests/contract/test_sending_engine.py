@@ -23,8 +23,8 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses of 1, 2, 4 … ms in place of seconds."""
-    monkeypatch.setattr("bulk_pec.sending.pace._FIRST_PAUSE", 0.001)
-    monkeypatch.setattr("bulk_pec.sending.pace._LONGEST_PAUSE", 0.06)
+    monkeypatch.setattr("bulk_pec.domain.slots.FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("bulk_pec.domain.slots.LONGEST_PAUSE", 0.06)
 
 
 def _posted(server: FaultServer) -> Counter[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import anyio
 import pytest
 from support.fault_server import Act, FaultServer, Wire, silence
@@ -25,26 +27,27 @@ def _in_the_second_connection(then: Act) -> Act:
 
 @pytest.fixture
 def long_lead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Intents are committed a whole day before their slots, so that a test finds them waiting."""
-    monkeypatch.setattr("bulk_pec.sending.pace.LEAD", 86_400.0)
+    """Intents are committed an hour before their slots, and many slots are held: a test finds them waiting."""
+    monkeypatch.setattr("bulk_pec.sending.pace.LEAD", 3600.0)
+    monkeypatch.setattr("bulk_pec.sending.pace.STOCK", 60.0)
 
 
 @pytest.mark.usefixtures("long_lead")
 async def test_a_signal_holds_back_what_waits_for_its_slot(ledger: Ledger) -> None:
-    """Intents whose slot has not come are closed as not sent; nothing is posted, nothing stays open."""
+    """Intents whose slot has not come are closed as not sent: none of them is posted, or stays open."""
     ours = room(ledger, 10)
 
     async def stop(_: Wire) -> None:
         ours.stops.everything(Reason.SIGNAL)
 
     async with FaultServer(SENT, on_connect=_in_the_second_connection(stop)) as server:
-        done = await ours.send(server.url, rate=1 / 3600, concurrency=3)
+        done = await ours.send(server.url, rate=1 / 15, concurrency=3)
     assert done.reason is Reason.SIGNAL
-    assert server.posts == []
-    outcomes = ours.outcomes()
-    assert 2 <= len(outcomes) <= 3
-    assert set(outcomes) == {"not_sent"}
-    assert ours.states() == {"pending": 10}
+    outcomes = Counter(ours.outcomes())
+    assert len(server.posts) == outcomes["sent"] <= 1  # the first slot is free at once
+    assert set(outcomes) <= {"sent", "not_sent"}
+    assert outcomes["not_sent"] >= 1
+    assert ours.states()["pending"] == 10 - outcomes["sent"]
 
 
 @pytest.mark.usefixtures("long_lead")
@@ -59,7 +62,7 @@ async def test_a_stop_of_claims_lets_out_what_has_an_intent(ledger: Ledger) -> N
         done = await ours.send(server.url, rate=5.0, concurrency=3)
     assert done.reason is Reason.UNTIL
     assert len(server.posts) == len(ours.attempts())
-    assert 2 <= len(server.posts) <= 4
+    assert 2 <= len(server.posts) <= 5
     assert set(ours.outcomes()) == {"sent"}
 
 

@@ -14,7 +14,7 @@ from support.inboxes import HandClock
 from support.ledgers import IN_DOUBT, SENT, Desk, attempts, load, message, open_ledger, query
 
 from bulk_pec.domain.errors import LedgerError
-from bulk_pec.ledger.attempts import Closing, Intent
+from bulk_pec.ledger.attempts import Closing, Intent, Refusal
 from bulk_pec.ledger.claims import PendingMessage
 from bulk_pec.sending.committer import Committer, LedgerThread
 
@@ -76,7 +76,7 @@ async def _bench(tmp_path: Path, rows: int) -> AsyncIterator[Bench]:
 async def test_those_who_wait_share_a_commit(tmp_path: Path) -> None:
     """Forty intents that come while a commit is under way are one transaction; each gets its own attempt."""
     async with _bench(tmp_path, 40) as bench, anyio.create_task_group() as running:
-        opened: dict[int, int | None] = {}
+        opened: dict[int, int | Refusal | None] = {}
 
         async def opens(pending: PendingMessage) -> None:
             opened[pending.id] = await bench.committer.open(bench.intent(pending))
@@ -101,7 +101,7 @@ async def test_an_intent_is_durable_when_its_caller_goes_on(tmp_path: Path) -> N
         running.start_soon(bench.committer.run)
         (pending,) = bench.pending
         attempt = await bench.committer.open(bench.intent(pending))
-        assert attempt is not None
+        assert isinstance(attempt, int)
         with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", "read") as other:
             (seen,) = attempts(other, pending.id)
             assert (seen["id"], seen["closed_at"]) == (attempt, None)
@@ -122,7 +122,7 @@ async def test_an_outcome_is_never_later_than_its_callers_next_intent(tmp_path: 
         running.start_soon(bench.committer.run)
         first, second = bench.pending
         attempt = await bench.committer.open(bench.intent(first))
-        assert attempt is not None
+        assert isinstance(attempt, int)
         before = bench.committer.commits
         bench.committer.close(Closing(attempt, first.id, SENT, 5))
         assert await bench.committer.open(bench.intent(second)) is not None
@@ -136,7 +136,7 @@ async def test_a_refused_intent_is_told(tmp_path: Path) -> None:
     """An intent the ledger does not take gives None; those committed with it are not harmed."""
     async with _bench(tmp_path, 2) as bench, anyio.create_task_group() as running:
         first, second = bench.pending
-        results: dict[str, int | None] = {}
+        results: dict[str, int | Refusal | None] = {}
 
         async def opens(name: str, intent: Intent) -> None:
             results[name] = await bench.committer.open(intent)

@@ -89,3 +89,37 @@ def test_a_stop_that_came_before_lets_nobody_rest() -> None:
         return anyio.current_time() - began
 
     assert run(main) == pytest.approx(0.0, abs=1e-3)
+
+
+def test_a_reason_that_has_passed_is_lifted() -> None:
+    """A start that waited for its window goes on, and can be stopped again."""
+    rested: list[float] = []
+
+    async def main() -> None:
+        stops = Stops()
+        stops.claims(Reason.WINDOW, "it opens at 20:00")
+        stops.lift(Reason.WINDOW)
+        assert (stops.asked, stops.reason, stops.note) == (False, None, "")
+        began = anyio.current_time()
+        await stops.rest(5.0)
+        rested.append(anyio.current_time() - began)
+        stops.claims(Reason.CAP)
+        assert stops.reason is Reason.CAP
+        await stops.rest(5.0)
+        rested.append(anyio.current_time() - began)
+
+    run(main)
+    assert rested == pytest.approx([5.0, 5.0])
+
+
+def test_lifting_takes_back_nothing_else() -> None:
+    """What asked meanwhile still asks; and what was never asked is not lifted."""
+    stops = Stops()
+    stops.claims(Reason.WINDOW)
+    stops.claims(Reason.UNTIL, "05:30")
+    stops.lift(Reason.WINDOW)
+    stops.lift(Reason.CAP)
+    assert (stops.reason, stops.note, stops.asked) == (Reason.UNTIL, "05:30", True)
+    stops.everything(Reason.SIGNAL)
+    stops.lift(Reason.UNTIL)
+    assert (stops.reason, stops.held_back) == (Reason.SIGNAL, True)

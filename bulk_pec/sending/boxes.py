@@ -1,0 +1,161 @@
+"""The mailboxes of one start: which of them may send now, and why the others may not.
+
+One that is full, capped or refused stops itself, not the others; with none left the run stops. One that has
+come to its cap while attempts of its own are under way only rests: what turns out not to have left is given
+back, and it goes on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bulk_pec.clock import Clock
+from bulk_pec.domain.exits import Reason
+from bulk_pec.sending.options import SendingMailbox
+from bulk_pec.sending.stops import Stops
+
+_SOONEST = (Reason.CAP, Reason.MAILBOX_FULL, Reason.CREDENTIALS)
+"""When mailboxes stopped for several reasons: the one that passes by itself first names the stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Why a mailbox sends no more.
+
+    Attributes:
+        reason: As the run's would be.
+        note: A sentence about it.
+        until: When it may send again, milliseconds since the epoch; None: not in this start.
+    """
+
+    reason: Reason
+    note: str
+    until: int | None = None
+
+
+class Boxes:
+    """The mailboxes.
+
+    Args:
+        boxes: At least one.
+        stops: Told when none is left.
+        clock: For `Stopped.until`.
+    """
+
+    def __init__(self, boxes: Sequence[SendingMailbox], stops: Stops, clock: Clock) -> None:
+        self.by_id = {box.id: box for box in boxes}
+        self._stops = stops
+        self._clock = clock
+        self._stopped: dict[int, Stopped] = {}
+        self._resting: dict[int, Stopped] = {}
+        self._under_way = dict.fromkeys(self.by_id, 0)
+        self._spent: Stopped | None = None
+        self._listeners: list[Callable[[], None]] = []
+        self.left: dict[int, float] = {}
+        """Addresses that each may still be sent to, as far as this process knows."""
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever a mailbox stops, rests or goes on."""
+        self._listeners.append(listener)
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+    def live(self) -> list[int]:
+        """The mailboxes that may send now."""
+        if self._spent is not None:
+            return []
+        return [box for box in self.by_id if box not in self._resting and not self.stopped(box)]
+
+    def may_wait(self, box: int | None) -> bool:
+        """Whether a message that only this mailbox may send, or any, can still hope for a slot."""
+        return any(not self.stopped(one) for one in (self.by_id if box is None else (box,)))
+
+    def stopped(self, box: int) -> bool:
+        """Whether a mailbox sends no more; one that is not configured never did."""
+        found = self._stopped.get(box)
+        if found is not None and found.until is not None and found.until <= self._clock.now():
+            del self._stopped[box]  # its day, month or year is over
+            found = None
+        return found is not None or box not in self.by_id
+
+    def refused(self, box: int) -> bool:
+        """Whether a mailbox was refused: what waits for its slot is held back."""
+        found = self._stopped.get(box)
+        return found is not None and found.reason is Reason.CREDENTIALS
+
+    def address(self, box: int) -> str:
+        """The address of a mailbox."""
+        return self.by_id[box].mailbox.address
+
+    def stop_full(self, full_at: float) -> None:
+        """Stop the mailboxes that hold this share of their quota: receipts would be refused, and lost."""
+        for box in self.by_id.values():
+            share = box.quota_share
+            if share is not None and share >= full_at:
+                self.stop(box.id, Stopped(Reason.MAILBOX_FULL, f"{share:.0%} full"))
+
+    def stop(self, box: int, why: Stopped) -> None:
+        """A mailbox sends no more. With none left claims stop."""
+        self._resting.pop(box, None)
+        self._stopped.setdefault(box, why)
+        if not self.may_wait(None):
+            self._stops.claims(*self.why())
+        self._tell()
+
+    def why(self, boxes: Sequence[int] = ()) -> tuple[Reason, str]:
+        """Why these mailboxes, or all, sent no more: a reason for the run, and a note that names each."""
+        found = {box: why for box, why in self._stopped.items() if box in boxes or not boxes}
+        reasons = {why.reason for why in found.values()}
+        reason = next(one for one in (*_SOONEST, *reasons) if one in reasons)
+        return reason, "; ".join(f"{self.address(box)}: {why.note}" for box, why in found.items())
+
+    @property
+    def again_at(self) -> int | None:
+        """When the first capped mailbox may send again."""
+        return min((why.until for why in self._stopped.values() if why.until is not None), default=None)
+
+    def begun(self, box: int, units: int) -> None:
+        """An attempt is under way, to so many addresses."""
+        self._under_way[box] += 1
+        self.left[box] = self.left.get(box, math.inf) - units
+
+    def ended(self, box: int, units: int, *, back: bool) -> None:
+        """An attempt has ended.
+
+        Args:
+            box: Its mailbox.
+            units: As it was begun with.
+            back: Whether what it counted against caps and budget was given back.
+        """
+        self._under_way[box] -= 1
+        self.left[box] += units if back else 0
+        if back and (self._resting or self._spent):
+            self._resting.pop(box, None)
+            self._spent = None
+            self._tell()
+        self._settle()
+
+    def capped(self, box: int, why: Stopped) -> None:
+        """The ledger refused an intent: the mailbox has sent what it may."""
+        if not self.stopped(box):
+            self._resting[box] = why
+            self._settle()
+            self._tell()
+
+    def spent(self, why: Stopped) -> None:
+        """The ledger refused an intent: the run has cost what it may."""
+        self._spent = why
+        self._settle()
+        self._tell()
+
+    def _settle(self) -> None:
+        """Whoever rests, with nothing under way that may be given back, stops."""
+        for box, why in list(self._resting.items()):
+            if not self._under_way[box]:
+                self.stop(box, why)
+        if self._spent is not None and not any(self._under_way.values()):
+            self._stops.claims(self._spent.reason, self._spent.note)

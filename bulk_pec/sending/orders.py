@@ -1,0 +1,117 @@
+"""Orders: what operators ask of a run that is being sent, noticed within seconds and obeyed like a signal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import anyio
+import anyio.to_thread
+
+from bulk_pec.clock import Clock
+from bulk_pec.domain.errors import LedgerError, UsageError
+from bulk_pec.domain.exits import Reason
+from bulk_pec.domain.states import RunState
+from bulk_pec.ledger.control import Slip
+from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.runs import Run
+from bulk_pec.sending.stops import Stops
+
+EVERY = 1.0
+"""Seconds between two looks."""
+
+
+class Orders:
+    """Looks for orders, and stops the start they are meant for.
+
+    On Postgres whoever gives an order writes it into the ledger. On SQLite this process holds the ledger's
+    lock, so orders lie beside it (`bulk_pec.ledger.control`) and this process writes them into it.
+
+    Args:
+        ledger: Open for writing. Its transactions wait for each other, so a look from a thread of its own
+            comes between those of the sending.
+        run: What this start sends.
+        clock: For the times written.
+        say: Talk for people.
+    """
+
+    def __init__(self, ledger: Ledger, run: Run, clock: Clock, say: Callable[[str], None]) -> None:
+        self._ledger = ledger
+        self._run = run
+        self._clock = clock
+        self._say = say
+        self._refused: set[str] = set()
+
+    async def watch(self, stops: Stops) -> None:
+        """Look again and again until cancelled. A ledger that fails is the sending's own business."""
+        while True:
+            await anyio.sleep(EVERY)
+            if self._ledger.control is not None and not self._waiting():
+                continue
+            with suppress(LedgerError):
+                self._heed(await anyio.to_thread.run_sync(self._read), stops)
+
+    def look(self, stops: Stops) -> None:
+        """Look once, before anything is sent: what was ordered meanwhile, and what harvests found.
+
+        Raises:
+            LedgerError: The ledger failed.
+        """
+        self._heed(self._read(), stops)
+
+    def _read(self) -> tuple[RunState, bool]:
+        """Write what lies beside the ledger into it; then how the run stands, and whether it is restored."""
+        self.take()
+        return self._ledger.orders.state(self._run)
+
+    def take(self) -> None:
+        """Write what lies beside the ledger into it, whichever run it is for.
+
+        Raises:
+            LedgerError: The ledger failed; the order stays where it is.
+        """
+        for slip in self._waiting():
+            self._obey(slip)
+
+    def _waiting(self) -> list[Slip]:
+        control = self._ledger.control
+        found = control.waiting() if control is not None else []
+        return [slip for slip in found if slip.path.name not in self._refused]
+
+    def _obey(self, slip: Slip) -> None:
+        """Obey one order, of whichever run, and remove it; what cannot be removed is not obeyed twice."""
+        if slip.order is None:
+            self._say(
+                f"{slip.path.name} beside the ledger is no order of this user's: it is ignored and removed."
+            )
+        else:
+            try:
+                self._ledger.orders.obey(slip.order, self._clock.now())
+            except UsageError as error:
+                self._say(f"An order to {slip.order.word} is refused: {error.what}")
+            else:
+                self._say(f"Ordered by {slip.order.given_by}: {slip.order.word} {slip.order.run!r}.")
+        if self._ledger.control is not None and not self._ledger.control.done(slip):
+            self._refused.add(slip.path.name)
+
+    def _heed(self, found: tuple[RunState, bool], stops: Stops) -> None:
+        state, restored = found
+        if stops.held_back:
+            return
+        if state is RunState.CANCELLED:
+            stops.everything(Reason.CANCELLED, "the run is cancelled")
+        elif restored:
+            stops.everything(Reason.ATTENTION, self._what_was_restored())
+        elif state is RunState.PAUSED:
+            stops.everything(Reason.PAUSED, f"`bulk-pec resume {self._run.name}` lets it go on")
+
+    def _what_was_restored(self) -> str:
+        found = self._ledger.runs.restored(self._run)
+        if found is None:
+            return "the ledger was an older copy"
+        rows = ", ".join(map(str, found.rows)) + (" …" if found.count > len(found.rows) else "")
+        return (
+            f"receipts name {found.count:,} messages of this run that this ledger never tried (rows {rows}): "
+            "another copy of it has sent them, and this one is restored from a backup, or copied. Nothing "
+            f"more is sent before `bulk-pec settle {self._run.name}`"
+        )

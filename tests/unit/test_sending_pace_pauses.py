@@ -1,0 +1,161 @@
+"""Pauses and stops of the pace: who waits, who is let go, and how fast it goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import pytest
+from support.paces import BOX, TICK, TINY, Bench, gaps, start_many, start_one
+from support.receiver import most_in_a_window
+
+from bulk_pec.domain.exits import Reason
+from bulk_pec.domain.slots import MARGIN
+from bulk_pec.sending.pace import Pace
+from bulk_pec.sending.stops import Stops
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A new ledger."""
+    return Bench(tmp_path / "ledger.db")
+
+
+def test_a_throttle_pauses_every_message(bench: Bench) -> None:
+    """Nothing is let through before the time the provider named, and then at half the rate."""
+
+    async def main(pace: Pace, _: Stops) -> None:
+        await start_many(pace, 5)
+        now = anyio.current_time()
+        assert await pace.throttled(BOX, 7.0, now) == pytest.approx(7.0, abs=TICK)
+        assert pace.paused(BOX)
+        starts = await start_many(pace, 5)
+        assert starts[0] >= now + 7.0 - TINY
+        assert min(gaps(starts)) == pytest.approx(2 * MARGIN, abs=TICK)
+
+    bench.on(main, 1.0)
+
+
+def test_another_process_obeys_the_same_pause(bench: Bench) -> None:
+    """What one process was told holds for a second one on the same ledger: the pause and the half rate."""
+    starts: list[float] = []
+
+    async def main(pace: Pace, stops: Stops) -> None:
+        now = anyio.current_time()
+        await pace.throttled(BOX, 7.0, now)
+        starts.extend(await bench.again(start_many, 5, 1.0, stops))
+        assert starts[0] >= now + 7.0 - TINY
+        assert min(gaps(starts)) >= 2 * MARGIN - TICK
+
+    bench.on(main, 1.0)
+    assert len(starts) == 5
+
+
+def test_one_pause_halves_once_however_many_said_so(bench: Bench) -> None:
+    """Sixteen answers that all say 429 are one throttle, those too that come when the pause is over."""
+
+    async def main(pace: Pace, _: Stops) -> None:
+        left_at = anyio.current_time()
+        for _turn in range(16):
+            await pace.throttled(BOX, 2.0, left_at)
+        await anyio.sleep(2.5)
+        assert await pace.throttled(BOX, None, left_at) == 0
+        starts = await start_many(pace, 4)
+        assert min(gaps(starts)) == pytest.approx(2 * MARGIN / 20, abs=TICK)
+
+    bench.on(main, 20.0)
+
+
+def test_the_rate_is_full_again_after_ten_calm_seconds(bench: Bench) -> None:
+    """Half the rate for ten seconds after the pause, then all of it, without a burst."""
+
+    async def main(pace: Pace, _: Stops) -> None:
+        now = anyio.current_time()
+        pause_ends = now + await pace.throttled(BOX, 3.0, now)
+        starts = await start_many(pace, 300)
+        early = [start for start in starts if start < pause_ends + 10.0 - 2 * TICK]
+        late = [start for start in starts if start > pause_ends + 10.8]
+        assert min(gaps(early)) >= 2 * MARGIN / 20 - TICK
+        assert max(gaps(late)) == pytest.approx(MARGIN / 20, abs=TICK)
+        assert most_in_a_window(starts) <= 20
+
+    bench.on(main, 20.0)
+
+
+def test_a_back_off_pauses_without_slowing_down(bench: Bench) -> None:
+    """A provider that cannot be reached is left alone for 1, 2, 4 … 60 s; the rate stays what it was."""
+
+    async def main(pace: Pace, _: Stops) -> None:
+        pauses = []
+        for failures in range(1, 9):
+            began = anyio.current_time()
+            pace.back_off(failures)
+            pace.back_off(failures)  # one pause, however many failed
+            starts: list[float] = []
+            await start_one(pace, starts)
+            pauses.append(starts[0] - began)
+        assert pauses == pytest.approx([1, 2, 4, 8, 16, 32, 60, 60], abs=0.1)
+        assert min(gaps(await start_many(pace, 5))) == pytest.approx(MARGIN / 20, abs=TICK)
+
+    bench.on(main, 20.0)
+
+
+def test_a_stop_of_claims_ends_the_approach_but_not_the_slot(bench: Bench) -> None:
+    """Who waits to make an intent is let go at once; who has one still waits for its slot."""
+
+    async def main(pace: Pace, stops: Stops) -> None:
+        turn = await pace.approach(None)
+        assert turn is not None
+        turn.at, turn.until = (anyio.current_time() + seconds for seconds in (100.0, 100.1))
+        began = anyio.current_time()
+        ends: dict[str, float] = {}
+
+        async def approach() -> None:
+            assert await pace.approach(None) is None
+            ends["approach"] = anyio.current_time() - began
+
+        async def slot() -> None:
+            assert await pace.slot(turn)
+            ends["slot"] = anyio.current_time() - began
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(approach)
+            tasks.start_soon(slot)
+            await anyio.sleep(2.0)
+            stops.claims(Reason.UNTIL)
+        assert ends == pytest.approx({"approach": 2.0, "slot": 100.0})
+
+    bench.on(main, 1.0)
+
+
+def test_a_stop_of_everything_ends_the_slot(bench: Bench) -> None:
+    """A waiter for a slot is let go at once, to be held back by its caller; so is one that missed its own."""
+
+    async def main(pace: Pace, stops: Stops) -> None:
+        turn = await pace.approach(None)
+        assert turn is not None
+        await anyio.sleep(10.0)  # missed
+        pace.back_off(6)  # no other for half a minute
+        began = anyio.current_time()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(pace.slot, turn)
+            await anyio.sleep(2.0)
+            stops.everything(Reason.SIGNAL)
+        assert anyio.current_time() - began == pytest.approx(2.0)
+
+    bench.on(main, 1.0)
+
+
+def test_a_cancelled_wait_gives_its_place_back(bench: Bench) -> None:
+    """Who is cancelled while it waits for its turn does not keep the next one out."""
+
+    async def main(pace: Pace, _: Stops) -> None:
+        for seconds in (0.2, 0.5, 0.8):
+            await start_many(pace, 1)
+            with anyio.move_on_after(seconds):
+                await pace.approach(None)
+        began = anyio.current_time()
+        assert len(await start_many(pace, 2)) == 2
+        assert anyio.current_time() - began < 5 * MARGIN
+
+    bench.on(main, 1.0)
