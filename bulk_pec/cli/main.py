@@ -9,17 +9,22 @@ import typer
 
 from bulk_pec import __version__
 from bulk_pec.cli import (
+    cancel,
     demo,
     export,
     init,
     ledger,
     load,
+    pause,
     plan,
     preview,
     reconcile,
+    resume,
+    retry,
     run,
     sandbox,
     send,
+    settle,
     status,
     suppress,
     test_send,
@@ -38,7 +43,24 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_FIRST = (init, plan, preview, test_send, run, load, send, reconcile, status, export, suppress)
+_FIRST = (
+    init,
+    plan,
+    preview,
+    test_send,
+    run,
+    load,
+    send,
+    reconcile,
+    status,
+    export,
+    settle,
+    retry,
+    pause,
+    resume,
+    cancel,
+    suppress,
+)
 for _command in (*_FIRST, ledger, sandbox, demo):
     _command.register(app)
 

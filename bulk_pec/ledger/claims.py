@@ -18,6 +18,19 @@ from bulk_pec.ledger.database import Database
 from bulk_pec.ledger.suppressions import suppressed
 from bulk_pec.ledger.workers import Worker
 
+_CANARY_FIRST = (
+    "(NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = :run AND r.canary IN ('sending', 'waiting', 'failed')) "
+    "OR EXISTS ({served}))"
+)
+"""While a run's canary is out, and until it has passed, nothing but its messages is served."""
+_BLOCK_SERVES = _CANARY_FIRST.format(
+    served="SELECT 1 FROM canaries c JOIN messages m ON m.id = c.message WHERE c.run_id = :run "
+    "AND c.message BETWEEN blocks.first_id AND blocks.last_id AND m.state = 'pending'"
+)
+_MESSAGE_SERVED = _CANARY_FIRST.format(
+    served="SELECT 1 FROM canaries c WHERE c.run_id = :run AND c.message = m.id"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class PendingMessage:
@@ -73,7 +86,7 @@ class Claims:
                 connection,
                 "UPDATE blocks SET worker_id = :worker WHERE id = (SELECT id FROM blocks "
                 "WHERE run_id = :run AND first_id > :after AND worker_id IS NULL AND NOT done "
-                f"ORDER BY first_id LIMIT 1 {self._db.skip_locked}) "
+                f"AND {_BLOCK_SERVES} ORDER BY first_id LIMIT 1 {self._db.skip_locked}) "
                 "AND EXISTS (SELECT 1 FROM workers w WHERE w.id = :worker AND w.ended_at IS NULL) "
                 "RETURNING id, first_id, last_id",
                 worker=worker.id,
@@ -83,7 +96,7 @@ class Claims:
         return Block(row.id, row.first_id, row.last_id) if row is not None else None
 
     def pending(self, worker: Worker, block: Block, now: int) -> list[PendingMessage]:
-        """The block's messages that may be tried, in input order.
+        """The block's messages that may be tried, in input order; of a run whose canary is out, only its.
 
         Those that have expired or whose address is suppressed by now are cancelled instead (transition i).
         One whose absence was accepted waits for a harvest of its mailbox that ended after that.
@@ -96,8 +109,10 @@ class Claims:
                 "m.content_digest, m.attempts, m.mailbox_id, m.not_before FROM messages m "
                 "LEFT JOIN mailboxes b ON b.id = m.mailbox_id "
                 "WHERE m.id BETWEEN :first AND :last AND m.state = 'pending' "
-                "AND (m.harvest_after IS NULL OR m.harvest_after < b.harvested_at) ORDER BY m.id",
+                "AND (m.harvest_after IS NULL OR m.harvest_after < b.harvested_at) "
+                f"AND {_MESSAGE_SERVED} ORDER BY m.id",
                 block=block.id,
+                run=worker.run_id,
                 first=block.first_id,
                 last=block.last_id,
             )

@@ -7,6 +7,7 @@ nothing half done. A page counts as known only once the walk that read it is com
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +18,9 @@ from bulk_pec.domain.errors import BrokenPromise
 from bulk_pec.domain.inbox import InboxItem
 from bulk_pec.domain.receipts import RECEIPTS, Evidence, ReceiptKind
 from bulk_pec.domain.states import Delivery, MessageState
-from bulk_pec.ledger import counts
-from bulk_pec.ledger.database import Database
+from bulk_pec.ledger import counts, twins
 from bulk_pec.ledger.harvests import Harvests, WalkEnd
-from bulk_pec.ledger.runs import Run, count_mailbox
+from bulk_pec.ledger.runs import Run, count_mailbox, mark_restored
 
 __all__ = ["Harvested", "Inbox", "Mail", "WalkEnd"]
 
@@ -190,9 +190,14 @@ class Inbox(Harvests):
             _Folded.of(row, by_reference[ref], now) for ref, row in found.items() if ref in by_reference
         ]
         self._write(connection, mailbox_id, folded, now)
+        suspects = [one.id for one in folded if one.twin_suspected]
+        twice = twins.mark(self._db, connection, suspects, now) if suspects else Counter[int]()
+        for run_id in sorted({one.run_id for one in folded if one.never_tried}):
+            mark_restored(self._db, connection, run_id, now)
         for run_id in sorted({one.run_id for one in folded}):
             count_mailbox(self._db, connection, run_id, mailbox_id)
-            _count(self._db, connection, run_id, [one for one in folded if one.run_id == run_id], now)
+            ours = [one for one in folded if one.run_id == run_id]
+            counts.apply(self._db, connection, run_id, _changes(ours, twice[run_id]), now)
         return sum(one.receipts for one in folded)
 
     def _find(self, connection: Connection, mails: Sequence[Mail]) -> Sequence[Row[Any]]:
@@ -204,7 +209,7 @@ class Inbox(Harvests):
         rows: Sequence[Row[Any]] = self._db.execute(
             connection,
             f"WITH {batch} SELECT m.id, m.run_id, m.reference, m.state, m.delivery, m.accepted_at, "
-            "m.not_accepted_at, m.delivered_at, m.undelivered_at, m.late_at "
+            "m.not_accepted_at, m.delivered_at, m.undelivered_at, m.late_at, m.attempts "
             "FROM named JOIN messages m ON m.reference = named.reference ORDER BY m.id "
             f"{self._db.hold('m')}",
             named=self._db.rows([{"reference": reference} for reference in sorted(references)]),
@@ -298,6 +303,8 @@ class _Folded:
     message_id: str | None
     sent_at: int
     marks: list[dict[str, Any]]
+    never_tried: bool
+    twin_suspected: bool
 
     @property
     def receipts(self) -> int:
@@ -315,6 +322,7 @@ class _Folded:
         before, delivery = Delivery(row.delivery), evidence.delivery
         if before is Delivery.OVERDUE and delivery in {Delivery.NONE, Delivery.ACCEPTED}:
             delivery = Delivery.OVERDUE  # an early notice does not make it less late
+        accepted = sum(mail.kind is ReceiptKind.ACCEPTED for mail in mails)
         return cls(
             id=row.id,
             run_id=row.run_id,
@@ -328,6 +336,8 @@ class _Folded:
                 {"fingerprint": mail.fingerprint, "message": row.id, "reference": row.reference}
                 for mail in mails
             ],
+            never_tried=not row.attempts and row.state != MessageState.SENT,
+            twin_suspected=row.attempts > 1 or accepted + (row.accepted_at is not None) > 1,
         )
 
     def as_row(self) -> dict[str, Any]:
@@ -351,8 +361,9 @@ class _Folded:
         }
 
 
-def _count(db: Database, connection: Connection, run_id: int, folded: Sequence[_Folded], now: int) -> None:
+def _changes(folded: Sequence[_Folded], twice: int) -> counts.Changes:
     changes = counts.Changes()
+    changes.add("twins", twice)
     for one in folded:
         changes.add("receipts_matched", one.receipts)
         if one.before is MessageState.SENT:
@@ -360,7 +371,7 @@ def _count(db: Database, connection: Connection, run_id: int, folded: Sequence[_
         else:
             changes.move(one.before, MessageState.SENT)
             changes.deliver(None, one.delivery)
-    counts.apply(db, connection, run_id, changes, now)
+    return changes
 
 
 def _ours(mail: Mail, found: Mapping[str, Row[Any]]) -> str | None:

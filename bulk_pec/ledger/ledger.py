@@ -11,14 +11,20 @@ from sqlalchemy import inspect
 from bulk_pec.domain.errors import ConfigError
 from bulk_pec.ledger.answers import Answers
 from bulk_pec.ledger.attempts import Attempts
+from bulk_pec.ledger.canaries import Canaries
 from bulk_pec.ledger.claims import Claims
+from bulk_pec.ledger.control import Control
 from bulk_pec.ledger.database import Database, Mode
 from bulk_pec.ledger.doubts import Doubts
 from bulk_pec.ledger.inbox import Inbox
 from bulk_pec.ledger.loading import Loading, NewRun
+from bulk_pec.ledger.orders import Orders
+from bulk_pec.ledger.paces import Paces
+from bulk_pec.ledger.retries import Retries
 from bulk_pec.ledger.runs import Runs
 from bulk_pec.ledger.schema import SCHEMA_VERSION
 from bulk_pec.ledger.suppressions import Suppressions
+from bulk_pec.ledger.usage import Usage
 from bulk_pec.ledger.views import Views
 from bulk_pec.ledger.workers import Workers
 
@@ -48,12 +54,19 @@ class Ledger:
         self.runs = Runs(self.database)
         self.workers = Workers(self.database)
         self.claims = Claims(self.database)
-        self.attempts = Attempts(self.database)
+        self.canaries = Canaries(self.database)
+        self.usage = Usage(self.database)
+        self.attempts = Attempts(self.database, self.usage)
+        self.paces = Paces(self.database)
         self.inbox = Inbox(self.database)
         self.doubts = Doubts(self.database)
         self.views = Views(self.database)
         self.suppressions = Suppressions(self.database)
         self.answers = Answers(self.database)
+        self.orders = Orders(self.database)
+        self.retries = Retries(self.database)
+        file = self.database.file
+        self.control = Control(file) if file is not None else None
 
     def _prepare(self, scripts: Path, *, upgrade: bool) -> None:
         found = self._schema_version()

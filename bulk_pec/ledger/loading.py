@@ -57,6 +57,7 @@ class NewRun:
     columns: tuple[str, ...]
     mailboxes: tuple[str, ...]
     keep_duplicates: bool = False
+    retry_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +130,15 @@ class Loading:
         self._run_id = db.execute(
             connection,
             "INSERT INTO runs (name, state, created_at, list_name, list_digest, template_digest, columns, "
-            "first_id, last_id, input_rows) VALUES (:name, 'loaded', :now, :list_name, :list_digest, "
-            ":template_digest, :columns, 0, 0, 0) RETURNING id",
+            "first_id, last_id, input_rows, retry_of) VALUES (:name, 'loaded', :now, :list_name, "
+            ":list_digest, :template_digest, :columns, 0, 0, 0, :retry_of) RETURNING id",
             name=self._new.name,
             now=self._now,
             list_name=self._new.list_name,
             list_digest=self._new.list_digest,
             template_digest=self._new.template_digest,
             columns=orjson.dumps(self._new.columns).decode(),
+            retry_of=self._new.retry_of,
         ).scalar_one()
         self._remember_mailboxes()
         any_suppressed = "SELECT EXISTS (SELECT 1 FROM suppressions)"

@@ -38,6 +38,7 @@ class FileLock:
             raise LedgerBusy(
                 f"Another bulk-pec process ({holder or 'unknown'}) holds the ledger beside {self._path}.",
                 hint="Wait for it to end; `bulk-pec status` can look meanwhile.",
+                holder=holder,
             ) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"pid {os.getpid()}\n".encode(), 0)

@@ -15,16 +15,22 @@ from bulk_pec.ledger.database import Database
 _SELECT = (
     "SELECT r.id, r.name, CASE WHEN r.state <> 'cancelled' AND c.pending + c.sending + c.in_doubt = 0 "
     "THEN 'finished' ELSE r.state END AS state, r.created_at, r.started_at, r.finished_at, r.list_name, "
-    "r.list_digest, r.template_digest, r.columns, r.first_id, r.last_id, r.input_rows, r.service "
-    "FROM runs r JOIN run_counts c ON c.run_id = r.id"
+    "r.list_digest, r.template_digest, r.columns, r.first_id, r.last_id, r.input_rows, r.service, "
+    "r.restored_at, o.name AS retry_of "
+    "FROM runs r JOIN run_counts c ON c.run_id = r.id LEFT JOIN runs o ON o.id = r.retry_of"
 )
+
+_SHOWN = 10
+_NEVER_TRIED = "FROM messages m WHERE m.id BETWEEN :first AND :last AND m.state = 'sent' AND m.attempts = 0"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """One loaded list. Times are milliseconds since the epoch, UTC; digests are hex SHA-256.
 
-    `service` is the base URL it is sent through, once it has been sent for the first time.
+    `service` is the base URL it is sent through, once it has been sent for the first time. `restored_at` is
+    when a receipt named a message that this ledger never tried: it is an older copy, and nothing of the run
+    is sent until `settle`. `retry_of` is the name of the run whose failures this one takes up again.
     """
 
     id: int
@@ -41,6 +47,21 @@ class Run:
     last_id: int
     input_rows: int
     service: str | None
+    restored_at: int | None = None
+    retry_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What showed that the ledger is an older copy: messages that have receipts and no attempt.
+
+    Attributes:
+        count: How many there are.
+        rows: The first of them, by row of the input.
+    """
+
+    count: int
+    rows: tuple[int, ...]
 
 
 def _run(row: Row[tuple[object, ...]]) -> Run:
@@ -123,6 +144,29 @@ class Runs:
                 run=run.id,
                 now=now,
             )
+
+    def restored(self, run: Run) -> Restored | None:
+        """What shows that this ledger is an older copy, while nobody has acknowledged it; else None."""
+        with self._db.transaction() as connection:
+            waits = "SELECT 1 FROM runs WHERE id = :run AND restored_at IS NOT NULL"
+            if self._db.execute(connection, waits, run=run.id).first() is None:
+                return None
+            values = {"first": run.first_id, "last": run.last_id}
+            count = self._db.execute(connection, f"SELECT COUNT(*) {_NEVER_TRIED}", **values).scalar_one()
+            rows = self._db.execute(
+                connection, f'SELECT m."row" {_NEVER_TRIED} ORDER BY m.id LIMIT {_SHOWN}', **values
+            ).all()
+        return Restored(count, tuple(row.row for row in rows))
+
+
+def mark_restored(db: Database, connection: Connection, run_id: int, now: int) -> None:
+    """Inside a transaction: a receipt named a message without an attempt; the run waits for `settle`."""
+    db.execute(
+        connection,
+        "UPDATE runs SET restored_at = :now WHERE id = :run AND restored_at IS NULL",
+        run=run_id,
+        now=now,
+    )
 
 
 def count_mailbox(db: Database, connection: Connection, run_id: int, mailbox_id: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bulk_pec.domain.calendar import Period
 from bulk_pec.ledger import repeats
 from bulk_pec.ledger.database import Database
 from bulk_pec.ledger.runs import Run
@@ -76,6 +77,32 @@ class Views:
         counts.pop("run_id")
         return Figures(counts, int(mail.seen), int(mail.unknown), updated_at)
 
+    def used(self, addresses: Sequence[str], period: Period) -> list[tuple[int, int, int]]:
+        """What each of these mailboxes has used of its caps in this day, month and year."""
+        keys = (period.day, period.month, period.year)
+        with self._db.transaction() as connection:
+            rows = self._db.execute(
+                connection,
+                "SELECT b.address, u.period, u.used FROM mailboxes b JOIN usage u "
+                "ON u.scope = 'mailbox:' || CAST(b.id AS text) WHERE u.period IN (:day, :month, :year)",
+                day=period.day,
+                month=period.month,
+                year=period.year,
+            ).all()
+        found = {(row.address, row.period): int(row.used) for row in rows}
+        used = [tuple(found.get((address.lower(), key), 0) for key in keys) for address in addresses]
+        return [(day, month, year) for day, month, year in used]
+
+    def spent(self, run: Run) -> float:
+        """What the run's messages have cost so far, in EUR, as its budget counts it."""
+        with self._db.transaction() as connection:
+            used = self._db.execute(
+                connection,
+                "SELECT used FROM usage WHERE scope = :scope AND period = 'cost'",
+                scope=f"run:{run.id}",
+            ).scalar()
+        return int(used or 0) / 1_000_000
+
     def said_before(self, template: str, asked: Sequence[tuple[str, bytes]]) -> set[tuple[str, bytes]]:
         """Which of these messages a run with the same templates has said already.
 
@@ -94,7 +121,9 @@ class Views:
         statement = (
             'SELECT m.id, m."row", m.key, m.recipient, m.reference, m.state, m.attempts, m.message_id, '
             "b.address AS mailbox, m.sent_at, m.delivery, m.accepted_at, m.delivered_at, "
-            "COALESCE(m.reason, CASE WHEN m.looked_up THEN 'address looked up by tax code' END) AS reason, "
+            "CASE WHEN m.twin_at IS NOT NULL THEN 'sent twice' || COALESCE('; ' || m.reason, '') ELSE "
+            "COALESCE(m.reason, CASE WHEN m.looked_up THEN 'address looked up by tax code' END) END "
+            "AS reason, "
             "m.fields "
             "FROM messages m LEFT JOIN mailboxes b ON b.id = m.mailbox_id "
             "WHERE m.id > :after AND m.id <= :last ORDER BY m.id LIMIT :page"

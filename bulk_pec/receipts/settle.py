@@ -34,6 +34,13 @@ class Policy(StrEnum):
     """Receipts settle it, and so does an accepted absence."""
     HOLD = "hold"
     """Only receipts settle it; the rest is the operator's."""
+    RESEND = "resend"
+    """At least once: what no receipt has settled by then is sent again, and may arrive twice."""
+
+
+MOST_RESENT = 5
+"""Attempts after which the policy leaves a doubt to the operator: a provider that never says whether it
+takes a message would otherwise be sent it, and paid for it, for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,8 @@ class Settled:
     """What became of the doubts.
 
     Attributes:
-        accepted: Absences accepted: these messages may be tried again, after one more harvest.
+        accepted: Absences accepted, or doubts to be sent again by policy: these messages may be tried again,
+            after one more harvest.
         waiting: Doubts that more time alone may settle.
         stuck: Doubts that a person must decide, or a later message of that mailbox.
         receipts: Doubts ended by a receipt that a search found and no walk had.
@@ -77,6 +85,67 @@ class Settled:
             self.waiting += 1
         else:
             self.stuck += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Why a doubt stays, and whether time alone may settle it."""
+
+    why: str
+    waits: bool
+
+
+_SENT_OFTEN = f"it was tried {MOST_RESENT} times and nobody can say whether it left"
+
+
+def held_by(
+    doubts: Doubts, options: SettleOptions, doubt: Doubt, now: int, *, configured: bool
+) -> Held | GoodHarvest:
+    """What of the ledger's own knowledge keeps a doubt; or the harvest on which a search may build.
+
+    Args:
+        doubts: The ledger's.
+        options: See `SettleOptions`.
+        doubt: Which.
+        now: Milliseconds since the epoch.
+        configured: Whether its mailbox can be searched.
+    """
+    since = doubt.closed_at + round(options.settle_after * 1000)
+    held: Held | GoodHarvest
+    if options.policy is Policy.HOLD:
+        held = Held('on_in_doubt is "hold"', waits=False)
+    elif not configured:
+        held = Held("its mailbox is not in the configuration", waits=False)
+    elif now <= since:
+        held = Held("settle_after has not passed", waits=True)
+    elif doubts.lost_since(doubt):
+        held = Held("known mail has gone since the attempt, perhaps with its receipt", waits=False)
+    elif (harvest := doubts.harvest_since(doubt.mailbox_id, since)) is None:
+        held = Held("no harvest since then met both ends of a steady inbox", waits=True)
+    elif _full(options, doubt.quota_share) or _full(options, harvest.quota_share):
+        held = Held("the mailbox was too full to be sure that receipts arrive", waits=False)
+    else:
+        held = harvest
+    return held
+
+
+def _full(options: SettleOptions, share: float | None) -> bool:
+    return share is None or share >= options.mailbox_full_at
+
+
+def why_left(doubts: Doubts, options: SettleOptions, doubt: Doubt, now: int, *, configured: bool) -> str:
+    """Why a doubt is still there, as far as the ledger alone can say; see `held_by`."""
+    if options.policy is Policy.RESEND:
+        return _SENT_OFTEN if doubt.number >= MOST_RESENT else "the next start sends it again"
+    held = held_by(doubts, options, doubt, now, configured=configured)
+    if isinstance(held, Held):
+        return held.why
+    if doubts.later_accepted(doubt) is None:
+        return _NO_LATER
+    return "the inbox has not been searched for it, or the search did not settle it: start `reconcile`"
+
+
+_NO_LATER = "no later message of that mailbox has been accepted yet"
 
 
 class Settler:
@@ -117,25 +186,20 @@ class Settler:
         return settled
 
     async def _look(self, run: Run, doubt: Doubt, mailbox: Mailbox | None, settled: Settled) -> None:
-        since = doubt.closed_at + round(self._options.settle_after * 1000)
-        if self._options.policy is Policy.HOLD:
-            settled.hold('on_in_doubt is "hold"', waits=False)
-        elif mailbox is None:
-            settled.hold("its mailbox is not in the configuration", waits=False)
-        elif self._clock.now() <= since:
-            settled.hold("settle_after has not passed", waits=True)
-        elif self._doubts.lost_since(doubt):
-            settled.hold("known mail has gone since the attempt, perhaps with its receipt", waits=False)
-        elif (harvest := self._doubts.harvest_since(doubt.mailbox_id, since)) is None:
-            settled.hold("no harvest since then met both ends of a steady inbox", waits=True)
-        elif self._was_full(doubt, harvest):
-            settled.hold("the mailbox was too full to be sure that receipts arrive", waits=False)
-        else:
-            await self._search(run, doubt, mailbox, harvest, settled)
+        if self._options.policy is Policy.RESEND:
+            self._send_again(run, doubt, settled)
+            return
+        held = held_by(self._doubts, self._options, doubt, self._clock.now(), configured=mailbox is not None)
+        if isinstance(held, Held):
+            settled.hold(held.why, waits=held.waits)
+        elif mailbox is not None:
+            await self._search(run, doubt, mailbox, held, settled)
 
-    def _was_full(self, doubt: Doubt, harvest: GoodHarvest) -> bool:
-        shares = (doubt.quota_share, harvest.quota_share)
-        return any(share is None or share >= self._options.mailbox_full_at for share in shares)
+    def _send_again(self, run: Run, doubt: Doubt, settled: Settled) -> None:
+        if doubt.number >= MOST_RESENT:
+            settled.hold(_SENT_OFTEN, waits=False)
+        elif self._doubts.resend(run, doubt, self._clock.now()):
+            settled.accepted += 1
 
     async def _search(
         self, run: Run, doubt: Doubt, mailbox: Mailbox, harvest: GoodHarvest, settled: Settled
@@ -150,7 +214,7 @@ class Settler:
         elif any(map(unreadable, found)):
             settled.hold("a search finds mail whose subject cannot be read", waits=False)
         elif (later := self._doubts.later_accepted(doubt)) is None:
-            settled.hold("no later message of that mailbox has been accepted yet", waits=False)
+            settled.hold(_NO_LATER, waits=False)
         elif not await self._shows_acceptance(mailbox, later):
             settled.hold("the search does not find a later message's acceptance either", waits=False)
         else:
