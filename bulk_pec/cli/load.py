@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
     @command(app, "load")
     def load(session: Session, file: ListFile, name: Name = None) -> Result:
         """Check the list and freeze it in the ledger as a run; sends nothing."""
-        from bulk_pec.cli import wiring
+        from bulk_pec.cli import forecasting, wiring
         from bulk_pec.cli.loading import check_same
         from bulk_pec.cli.loading import load as load_list
         from bulk_pec.reporting import status
@@ -31,7 +31,8 @@ def register(app: typer.Typer) -> None:
             else:
                 check_same(session, run, file)
             figures = ledger.views.figures(run)
-            document = status.document(run, figures, wiring.terms(session.config()), wiring.clock().now())
+            terms = forecasting.terms(session.config(), ledger, run, figures, wiring.clock().now())
+            document = status.document(run, figures, terms)
             ended = Exit.of(Reason.ATTENTION if document["rows"]["invalid"] else Reason.COMPLETE)
-            words = status.text(document, wiring.zone(session.config()))
+            words = status.text(document, forecasting.zone(session.config()))
             return Result(document, words, ended, closing(document, ended))

@@ -45,21 +45,8 @@ def _reason(examined: Examined) -> Reason:
 
 
 def _forecast(session: Session, examined: Examined) -> Forecast:
-    from bulk_pec.cli import wiring
-    from bulk_pec.planning import Work, forecast
+    from bulk_pec.cli import forecasting, wiring
+    from bulk_pec.planning import Work
 
-    settings = session.config().settings
-    work = Work(
-        examined.listed.messages,
-        addresses=examined.addresses,
-        letter_bytes=examined.letter_bytes,
-        price=settings.budget.price_per_message,
-        max_cost=settings.budget.max_cost,
-    )
-    return forecast(
-        work,
-        wiring.speed(session.config()),
-        wiring.calendar(session.config()),
-        wiring.mailbox_limits(session.config()),
-        wiring.clock().now(),
-    )
+    work = Work(examined.listed.messages, addresses=examined.addresses, letter_bytes=examined.letter_bytes)
+    return forecasting.foretold(session.config(), None, None, work, wiring.clock().now())

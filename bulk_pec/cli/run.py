@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bulk_pec.cli.command import ListFile, Name, Yes, command
+from bulk_pec.cli.consent import said_yes
 from bulk_pec.cli.names import run_name
 from bulk_pec.cli.session import Result, Session
-from bulk_pec.cli.signals import interrupt
-from bulk_pec.cli.streams import talk
 from bulk_pec.domain.errors import UsageError
+from bulk_pec.domain.states import RunState
 
 if TYPE_CHECKING:
     from bulk_pec.cli.job import Limits
@@ -23,6 +24,14 @@ MaxMessages = Annotated[
 MaxDuration = Annotated[
     str | None, typer.Option("--max-duration", help="Start nothing new after so long, for example 6h.")
 ]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", help="Start nothing new from this time of day on, for example 05:30."),
+]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Wait for windows, caps and room in the mailbox, rather than end.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would do; call nobody, write nothing.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -36,28 +45,25 @@ def register(app: typer.Typer) -> None:
         yes: Yes = False,
         max_messages: MaxMessages = None,
         max_duration: MaxDuration = None,
+        until: Until = None,
+        wait: Wait = False,
+        dry_run: DryRun = False,
     ) -> Result:
         """Load the list if it is new, recover, reconcile, send, reconcile, report. Again = resume."""
-        return nightly(
-            session, file, run_name(name, file), yes=yes, max_messages=max_messages, max_duration=max_duration
-        )
+        limits = limits_of(max_messages, max_duration, until, wait=wait)
+        if dry_run:
+            from bulk_pec.cli.rehearsing import rehearse
+
+            return rehearse(session, file, run_name(name, file), limits)
+        return nightly(session, file, run_name(name, file), yes=yes, limits=limits)
 
 
-def nightly(
-    session: Session,
-    file: Path,
-    name: str,
-    *,
-    yes: bool,
-    max_messages: int | None = None,
-    max_duration: str | None = None,
-) -> Result:
+def nightly(session: Session, file: Path, name: str, *, yes: bool, limits: Limits | None = None) -> Result:
     """The job itself, which `demo` runs too."""
-    from bulk_pec.cli.job import Job
+    from bulk_pec.cli.job import Job, Limits
     from bulk_pec.cli.loading import check_same, load
 
     config = session.config()
-    limits = limits_of(max_messages, max_duration)
     config.sendable()
     with session.ledger("write") as ledger:
         known = ledger.runs.find(name)
@@ -65,15 +71,19 @@ def nightly(
             known, report = load(session, ledger, file, name)
             report.tell(session)
         letters = check_same(session, known, file)
-        if known.started_at is None:
+        if known.state is RunState.LOADED:  # neither begun, paused nor cancelled
             confirm(session, known.name, ledger.views.figures(known).values["pending"], yes=yes)
-        job = Job(session, ledger, known, letters, limits)
+        job = Job(session, ledger, known, letters, limits or Limits())
         job.send(reconcile=True)
         return job.outcome()
 
 
-def limits_of(max_messages: int | None, max_duration: str | None) -> Limits:
-    """The limits of this start, read."""
+def limits_of(max_messages: int | None, max_duration: str | None, until: str | None, *, wait: bool) -> Limits:
+    """The limits of this start, read.
+
+    Raises:
+        UsageError: One of them cannot be read.
+    """
     from bulk_pec.cli.job import Limits
     from bulk_pec.config import parse_duration
 
@@ -83,7 +93,16 @@ def limits_of(max_messages: int | None, max_duration: str | None) -> Limits:
         raise UsageError(
             f"--max-duration {max_duration!r}: {error}.", hint="Write 90s, 30m, 6h or 1h30m."
         ) from error
-    return Limits(max_messages, seconds)
+    moment = _time_of_day(until) if until is not None else None
+    return Limits(max_messages, seconds, moment, wait=wait)
+
+
+def _time_of_day(text: str) -> time:
+    form = "%H:%M:%S" if text.count(":") > 1 else "%H:%M"
+    try:
+        return datetime.strptime(text.strip(), form).time()  # noqa: DTZ007 - a time of day has no zone
+    except ValueError:
+        raise UsageError(f"--until {text!r} is no time of day.", hint="Write 05:30.") from None
 
 
 def confirm(session: Session, name: str, messages: int, *, yes: bool, otherwise: str = "") -> None:
@@ -99,43 +118,9 @@ def confirm(session: Session, name: str, messages: int, *, yes: bool, otherwise:
     Raises:
         UsageError: Nobody said yes; nothing is sent.
     """
-    if yes or (_on_terminal() and not session.as_json and _said_yes(name, messages)):
+    if yes or said_yes(session, f"Send {messages:,} certified messages for {name!r} now?"):
         return
     raise UsageError(
         otherwise or f"The run {name!r} is loaded and was not sent: {messages:,} messages wait.",
         hint="Give --yes to send them; resuming later asks no more.",
     )
-
-
-def _on_terminal() -> bool:
-    import sys
-
-    return sys.stdin is not None and sys.stdin.isatty()
-
-
-def _said_yes(name: str, messages: int) -> bool:
-    """Ask at the terminal; no answer, the end of the input and a signal are a no."""
-    try:
-        interrupt()
-        talk(f"Send {messages:,} certified messages for {name!r} now? [y/N] ", end="")
-        answer = _line()
-    except KeyboardInterrupt:
-        answer = ""
-    if not answer.endswith("\n"):
-        talk("")  # what follows begins a line of its own
-        return False
-    return answer.strip().lower() in {"y", "yes", "s", "si", "sì"}
-
-
-def _line() -> str:
-    """A line from the terminal; "" at its end.
-
-    Asked for only once it is there: a signal that comes right before a read would otherwise wait for the
-    read's end, for ever.
-    """
-    import select
-    import sys
-
-    while not select.select([sys.stdin], [], [], 0.2)[0]:
-        pass
-    return sys.stdin.readline()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import typer
 
 from bulk_pec.cli.command import Run, Yes, command
-from bulk_pec.cli.run import MaxDuration, MaxMessages, confirm, limits_of
+from bulk_pec.cli.run import DryRun, MaxDuration, MaxMessages, Until, Wait, confirm, limits_of
 from bulk_pec.cli.session import Result, Session
+from bulk_pec.domain.states import RunState
 
 
 def register(app: typer.Typer) -> None:
@@ -19,18 +20,25 @@ def register(app: typer.Typer) -> None:
         yes: Yes = False,
         max_messages: MaxMessages = None,
         max_duration: MaxDuration = None,
+        until: Until = None,
+        wait: Wait = False,
+        dry_run: DryRun = False,
     ) -> Result:
         """Recover, then send what is pending of a loaded run; reads the inbox first, settles nothing."""
         from bulk_pec.cli.job import Job
         from bulk_pec.cli.loading import check_same
 
-        limits = limits_of(max_messages, max_duration)
+        limits = limits_of(max_messages, max_duration, until, wait=wait)
+        if dry_run:
+            from bulk_pec.cli.rehearsing import rehearse_sending
+
+            return rehearse_sending(session, run, limits)
         config = session.config()
         config.sendable()
         with session.ledger("write") as ledger:
             known = ledger.runs.get(run)
             letters = check_same(session, known, None)
-            if known.started_at is None:
+            if known.state is RunState.LOADED:  # neither begun, paused nor cancelled
                 confirm(session, known.name, ledger.views.figures(known).values["pending"], yes=yes)
             job = Job(session, ledger, known, letters, limits)
             job.send(reconcile=False)

@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
                 confirm(session, name, 1, yes=yes, otherwise="Nothing was loaded or sent: nobody said yes.")
                 digest = _content(letters, rows, picked, row, to.strip())
                 run = _load(session, ledger, rows, (name, letters.digest), (picked, to.strip(), digest))
-                job = Job(session, ledger, run, letters, Limits())
+                job = Job(session, ledger, run, letters, Limits(), trial=True)
                 job.send(reconcile=False)
                 return job.outcome()
 

@@ -4,37 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import stamina
 from aiolimiter import AsyncLimiter
 
+from bulk_pec.cli import forecasting
 from bulk_pec.clock import Clock, SystemClock
 from bulk_pec.composing import Composer, Files, Folder, Templates
-from bulk_pec.config import Config
-from bulk_pec.domain.calendar import Calendar
-from bulk_pec.domain.letters import Mailbox
-from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.planning import MailboxLimits, Speed
-from bulk_pec.planning.holidays import italian_holidays
+from bulk_pec.config import Config, MailboxSettings
+from bulk_pec.domain.caps import Caps
+from bulk_pec.nightly import CanaryRules, Provider, Rules
 from bulk_pec.provider.client import PecClient
 from bulk_pec.provider.lookups import LookUps
 from bulk_pec.provider.transport import open_http
 from bulk_pec.receipts.listing import PacedListing
 from bulk_pec.receipts.settle import Policy, SettleOptions
 from bulk_pec.recipients import ListOptions, RecipientList, open_list
-from bulk_pec.reporting.status import Terms
-from bulk_pec.sending.options import SendOptions
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """The provider as this process reaches it."""
-
-    client: PecClient
-    listing: PacedListing
+from bulk_pec.sending.options import MailboxLimits, SendOptions
 
 
 def clock() -> Clock:
@@ -76,27 +64,21 @@ def recipient_list(config: Config, path: Path, letters: Composer) -> RecipientLi
     return open_list(path, options)
 
 
-def terms(config: Config) -> Terms:
-    """What cost and end date are reckoned with."""
-    return Terms(config.settings.budget.price_per_message, config.posts_per_second)
-
-
-def zone(config: Config) -> ZoneInfo:
-    """Where the operator's clock stands."""
-    return ZoneInfo(config.settings.sending.timezone)
-
-
 def send_options(config: Config, max_messages: int | None) -> SendOptions:
     """How the configuration wants a run sent."""
     sending = config.settings.sending
     return SendOptions(
         concurrency=sending.concurrency,
-        rate=config.posts_per_second,
+        rate=config.settings.api.max_per_second,
         timeout=config.settings.api.timeout,
         drain_timeout=sending.drain_timeout,
         lease=sending.lease,
         max_failure_share=sending.max_failure_share,
         max_messages=max_messages,
+        timezone=sending.timezone,
+        price=config.settings.budget.price_per_message,
+        max_cost=config.settings.budget.max_cost,
+        mailbox_full_at=config.settings.receipts.mailbox_full_at,
     )
 
 
@@ -110,6 +92,27 @@ def settle_options(config: Config) -> SettleOptions:
     )
 
 
+def rules(config: Config) -> Rules:
+    """How the configuration wants the nightly job done."""
+    sending = config.settings.sending
+    return Rules(
+        service=config.settings.api.base_url,
+        send=partial(send_options, config),
+        settle=settle_options(config),
+        may_settle=sending.on_in_doubt != "hold",
+        overdue_after=config.settings.receipts.overdue_after,
+        mailbox_full_at=config.settings.receipts.mailbox_full_at,
+        calendar=forecasting.calendar(config),
+        limits={mailbox.address: _limits(mailbox) for mailbox in config.settings.mailboxes},
+        canary=CanaryRules(sending.canary, sending.canary_wait, sending.canary_min_delivered),
+    )
+
+
+def _limits(mailbox: MailboxSettings) -> MailboxLimits:
+    caps = Caps(mailbox.max_per_day, mailbox.max_per_month, mailbox.max_per_year)
+    return MailboxLimits(mailbox.max_per_second, caps)
+
+
 @asynccontextmanager
 async def provider(config: Config) -> AsyncIterator[Provider]:
     """The provider's client, its connections closed at the end."""
@@ -119,32 +122,6 @@ async def provider(config: Config) -> AsyncIterator[Provider]:
     async with open_http(timeout=api.timeout, connections=connections) as http:
         client = PecClient(http, base_url=api.base_url, token=config.token())
         yield Provider(client, PacedListing(client, config.settings.receipts.max_per_second))
-
-
-def calendar(config: Config) -> Calendar:
-    """When the configuration allows sending."""
-    sending = config.settings.sending
-    holidays = italian_holidays() if sending.skip_holidays else None
-    return Calendar(sending.timezone, sending.window, sending.days, holidays)
-
-
-def speed(config: Config) -> Speed:
-    """How fast POSTs may follow each other, over all mailboxes."""
-    return Speed(config.settings.api.max_per_second, config.settings.sending.concurrency)
-
-
-def mailbox_limits(config: Config) -> list[MailboxLimits]:
-    """What each mailbox may send; their inboxes' space is not known here."""
-    return [
-        MailboxLimits(
-            mailbox.address,
-            rate=mailbox.max_per_second,
-            per_day=mailbox.max_per_day,
-            per_month=mailbox.max_per_month,
-            per_year=mailbox.max_per_year,
-        )
-        for mailbox in config.settings.mailboxes
-    ] or [MailboxLimits("")]
 
 
 @asynccontextmanager
@@ -157,8 +134,3 @@ async def lookups(config: Config) -> AsyncIterator[tuple[LookUps, AsyncLimiter]]
             http, company_url=api.company_url, registry_url=api.registry_url, token=config.token()
         )
         yield asked, AsyncLimiter(1, 1 / config.settings.receipts.max_per_second)
-
-
-def by_id(ledger: Ledger, mailboxes: list[Mailbox]) -> dict[int, Mailbox]:
-    """The mailboxes by the ledger's ids."""
-    return {ledger.inbox.mailbox_id(mailbox.address): mailbox for mailbox in mailboxes}

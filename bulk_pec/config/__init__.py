@@ -1,8 +1,7 @@
 """Settings, secrets, and where each value came from.
 
 `load` is the door: it merges flags, environment, file and defaults, checks everything at once and
-returns a `Config`. `NOT_YET` lists what this version refuses because it does not do it yet,
-`SENDING_ONLY` which of it only where something is sent.
+returns a `Config`. `NOT_YET` lists what this version refuses because it does not do it yet.
 """
 
 from bulk_pec.config.loader import Config, load
@@ -18,12 +17,11 @@ from bulk_pec.config.models import (
     SendingSettings,
     Settings,
 )
-from bulk_pec.config.not_yet import NOT_YET, SENDING_ONLY
+from bulk_pec.config.not_yet import NOT_YET
 from bulk_pec.config.values import Window, parse_duration
 
 __all__ = [
     "NOT_YET",
-    "SENDING_ONLY",
     "ApiSettings",
     "BudgetSettings",
     "Config",

@@ -104,14 +104,11 @@ class Config:
         return found
 
     def sendable(self) -> None:
-        """Check what sending needs: limits that this version keeps, the token, the mailbox's credentials.
+        """Check what sending needs: the token and the mailboxes' credentials.
 
         Raises:
-            ConfigError: A limit is not kept yet, or a secret is missing; it is named.
+            ConfigError: A secret is missing; it is named.
         """
-        problems = not_yet(self.settings, sending=True)
-        if problems:
-            raise refusal(str(self.path), problems, _texts(self._origins))
         self.token()
         self.mailbox_list()
 
@@ -120,12 +117,6 @@ class Config:
         plain = mailbox.username.get_secret_value() if mailbox.username else mailbox.address
         username = username_source.read(self._environ) if username_source else Secret(plain)
         return Mailbox(mailbox.address, username, password_source.read(self._environ))
-
-    @property
-    def posts_per_second(self) -> float:
-        """The slower of the service's rate and the mailbox's; of the service's alone without a mailbox."""
-        own = [mailbox.max_per_second for mailbox in self.settings.mailboxes if mailbox.max_per_second]
-        return min([self.settings.api.max_per_second, *own])
 
     def message(self) -> MessageSettings:
         """The message's settings, for commands that compose: with a subject and exactly one body.
@@ -172,7 +163,7 @@ def load(
     wrong = {_setting(problem.key) for problem in problems}
     problems += cross_checks(settings, layer.origins, wrong)
     wrong = {_setting(problem.key) for problem in problems}
-    problems += [problem for problem in not_yet(settings, sending=False) if problem.key not in wrong]
+    problems += [problem for problem in not_yet(settings) if problem.key not in wrong]
     if problems:
         raise refusal(str(chosen), problems, _texts(layer.origins))
     config = Config(settings, chosen, [], layer.origins, dict(environ))

@@ -200,6 +200,24 @@ class Calendar:
                 yield day
             day += _DAY
 
+    def next_time(self, at_ms: int, shown: time) -> int:
+        """The first moment after `at_ms` at which the local clock comes to show a time of day.
+
+        A time that does not exist that day (spring) is the moment the clocks have moved; one that is
+        repeated (autumn) comes twice.
+        """
+        day = self.local(at_ms).date()
+        while True:
+            for moment in self._moments(datetime.combine(day, shown)):
+                if moment > at_ms:
+                    return moment
+            day += _DAY
+
+    def _moments(self, shown: datetime) -> list[int]:
+        """When the local clock comes to show this; if it never does, when it has passed it by."""
+        exact = self._spans(shown, shown + _MILLISECOND) or self._spans(shown, shown + _DAY)[:1]
+        return [start for start, _ in exact]
+
     def period(self, at_ms: int) -> Period:
         """The local day, month and year of a moment: caps are calendar periods."""
         day = self.local(at_ms).date().isoformat()

@@ -69,9 +69,19 @@ class LedgerError(BulkPecError):
 
 
 class LedgerBusy(BulkPecError):
-    """Another process holds the ledger and this command must write to it."""
+    """Another process holds the ledger and this command must write to it.
+
+    Args:
+        what: See `BulkPecError`.
+        hint: See `BulkPecError`.
+        holder: Which process, if it is known.
+    """
 
     reason = Reason.BUSY
+
+    def __init__(self, what: str, *, hint: str, holder: str = "") -> None:
+        super().__init__(what, hint=hint)
+        self.holder = holder
 
 
 class CredentialsRefused(BulkPecError):

@@ -8,11 +8,13 @@ subject is compared at its start, without case, with blanks collapsed and RFC 20
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass, replace
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from enum import StrEnum
 
+from bulk_pec.domain import references
 from bulk_pec.domain.states import Delivery
 
 
@@ -97,6 +99,20 @@ def _ends_prefix(rest: str) -> bool:
     """Whether a receipt's fixed words end here: at a colon, or at "PER VIRUS:" and the like before one."""
     head, colon, _ = rest.partition(":")
     return (bool(colon) and (not head.strip() or head.strip().startswith("PER "))) or not rest.strip()
+
+
+_MESSAGE_ID = re.compile(r"[0-9]{8,40}")
+
+
+def message_id_of(subject: str) -> str | None:
+    """The provider's token: a subject's whole last word, if it looks like one (digits only) and follows ours.
+
+    An id of thirteen digits may pass for a reference; as the only one it is taken for ours.
+    """
+    found, last = references.find_all(subject), subject.split()[-1:]
+    if not found or found == tuple(last):
+        return None
+    return last[0] if _MESSAGE_ID.fullmatch(last[0]) else None
 
 
 FINAL_AFTER = 18 * 3600 * 1000

@@ -26,6 +26,7 @@ class Ended:
         others: Whether another process still works on the run.
         accepted: Whether absences were accepted in this start: these messages are to be sent again.
         sends: Whether the command was to send: where it was not, what is pending is no reason.
+        bad_canary: Whether too much of the canary was lost: only a person can let the run go on.
     """
 
     stopped: Reason | None = None
@@ -34,6 +35,7 @@ class Ended:
     others: bool = False
     accepted: bool = False
     sends: bool = True
+    bad_canary: bool = False
 
 
 def exit_of(status: dict[str, Any], ended: Ended) -> Exit:
@@ -41,8 +43,13 @@ def exit_of(status: dict[str, Any], ended: Ended) -> Exit:
     messages = status["messages"]
     if status["state"] == "cancelled":
         return Exit.of(Reason.CANCELLED)
+    if ended.sends and (status.get("restored_at") or status["state"] == "paused"):
+        return Exit.of(Reason.ATTENTION if status.get("restored_at") else Reason.PAUSED)
     if messages["sending"] or (messages["pending"] and ended.sends):
-        return Exit.of(_why_left(messages, ended))
+        reason = _why_left(messages, ended)
+        if reason is Reason.CANARY and ended.bad_canary:
+            return Exit(ExitCode.ATTENTION, reason)
+        return Exit.of(reason)
     if messages["in_doubt"] and ended.waiting:
         return Exit.of(Reason.IN_DOUBT)
     return Exit.of(Reason.ATTENTION if _for_a_person(status) else Reason.COMPLETE)
@@ -66,7 +73,7 @@ def _for_a_person(status: dict[str, Any]) -> list[str]:
     messages, delivery = status["messages"], status["delivery"]
     figures = {"invalid": status["rows"]["invalid"], "rejected": messages["rejected"]}
     figures |= {words: delivery[name] for name, words in _NEEDS_A_PERSON.items()}
-    figures |= {"in doubt": messages["in_doubt"]}
+    figures |= {"in doubt": messages["in_doubt"], "sent twice": status.get("twins", 0)}
     return [f"{count:,} {words}" for words, count in figures.items() if count]
 
 
@@ -74,9 +81,12 @@ _AGAIN = "start the same command again"
 _THEN = f"then {_AGAIN}"
 _TODO = {
     Reason.IN_DOUBT: f"{_AGAIN} once settle_after has passed",
+    Reason.WINDOW: f"{_AGAIN} when the window is open, or with --wait",
+    Reason.CANARY: f"{_AGAIN} when more receipts of its canary may have come",
     Reason.BUSY: f"another process holds them, or did a moment ago; {_AGAIN} later",
     Reason.MAILBOX_FULL: f"make room in the mailbox, {_THEN}",
     Reason.DATA: f"restore what was changed, {_THEN}",
+    Reason.PAUSED: f"`bulk-pec resume RUN`, {_THEN}",
     Reason.CREDENTIALS: f"set the right token or password, {_THEN}",
     Reason.CREDIT: f"top up the provider's wallet, {_THEN}",
     Reason.CONFIG: f"mend the configuration, {_THEN}",
@@ -94,9 +104,17 @@ def closing(status: dict[str, Any], exit_: Exit) -> str:
         return "The run is cancelled (exit 3): nothing more of it is sent."
     if exit_.reason is Reason.ATTENTION:
         export = f"`bulk-pec export {shlex.quote(status['run'])} -o results.csv`"
+        if status.get("restored_at"):
+            settle = f"`bulk-pec settle {shlex.quote(status['run'])}`"
+            return f"Needs a person (exit 3): this ledger is an older copy of another. {settle} says more."
         figures = ", ".join(_for_a_person(status))
         return f"Needs a person (exit 3): {figures}. {export} names them, column reason."
     left = _left(status["messages"])
+    if exit_.reason is Reason.CANARY and exit_.code is ExitCode.ATTENTION:
+        return (
+            f"Needs a person (exit 3, canary): {left}too many of the canary did not arrive. "
+            "To go on all the same, set sending.canary_min_delivered lower, or sending.canary to 0."
+        )
     todo = _TODO.get(exit_.reason, _AGAIN)
     todo = todo if left else todo[:1].upper() + todo[1:]
     return f"Exit {int(exit_.code)} ({exit_.reason.value}): {left}{todo}."

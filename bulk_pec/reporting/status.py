@@ -15,20 +15,27 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What cost and end date rest on: EUR a message, POSTs a second."""
+    """What the configuration makes of a run.
+
+    Attributes:
+        price: EUR a message.
+        eta: When the last message would start; milliseconds since the epoch. None: nothing is left to send,
+            or not all of it can be sent.
+        binding: Which limit binds; None: none does, or nothing is left.
+    """
 
     price: float
-    rate: float
+    eta: int | None = None
+    binding: str | None = None
 
 
-def document(run: Run, figures: Figures, terms: Terms, now: int) -> dict[str, Any]:
+def document(run: Run, figures: Figures, terms: Terms) -> dict[str, Any]:
     """The ``status --json`` document.
 
     Args:
         run: The run.
         figures: Its counters.
-        terms: Price and rate from the configuration.
-        now: Milliseconds since the epoch.
+        terms: What the configuration makes of it.
     """
     values = figures.values
     messages = {state.value: values[state] for state in MessageState}
@@ -41,7 +48,7 @@ def document(run: Run, figures: Figures, terms: Terms, now: int) -> dict[str, An
         "duplicate": values["duplicate"],
         "suppressed": values["suppressed"],
     }
-    waiting = messages["pending"] if run.state not in {RunState.CANCELLED, RunState.FINISHED} else 0
+    waits = messages["pending"] > 0 and run.state not in {RunState.CANCELLED, RunState.FINISHED}
     return {
         "schema": SCHEMA,
         "run": run.name,
@@ -50,6 +57,9 @@ def document(run: Run, figures: Figures, terms: Terms, now: int) -> dict[str, An
         "messages": messages,
         "delivery": delivery,
         "balanced": _balanced(rows, messages, delivery),
+        "twins": values["twins"],
+        "restored_at": None if run.restored_at is None else iso(run.restored_at),
+        "retry_of": run.retry_of,
         "attempts": values["attempts"],
         "receipts": {
             "seen": figures.seen,
@@ -58,8 +68,8 @@ def document(run: Run, figures: Figures, terms: Terms, now: int) -> dict[str, An
             "unknown": figures.unknown,
         },
         "cost": round((messages["sent"] + messages["in_doubt"]) * terms.price, 2),
-        "eta": iso(now + round(waiting / terms.rate * 1000)) if waiting else None,
-        "binding": "rate" if waiting else None,
+        "eta": iso(terms.eta) if waits and terms.eta is not None else None,
+        "binding": terms.binding if waits else None,
         "updated_at": iso(figures.updated_at),
     }
 
@@ -99,6 +109,7 @@ _DELIVERY = {
     "not_accepted": "not accepted by the sender's provider",
     "overdue": "overdue: no delivery receipt in time",
 }
+_TWINS = {"twins": "of these sent twice: both copies have left, and both are on record"}
 _ROWS = {
     "invalid": "invalid",
     "duplicate": "duplicates",
@@ -119,20 +130,43 @@ def text(status: dict[str, Any], zone: tzinfo = UTC) -> str:
     lines.append(f"{rows['messages']:>11,} messages")
     lines += _figures(status["messages"], _MESSAGES, indent=2)
     lines += _figures(status["delivery"], _DELIVERY, indent=4)
+    lines += _figures(status, _TWINS, indent=4)
     seen = status["receipts"]
     lines.append(
         f"{seen['seen']:>11,} mails read in the inbox: {seen['matched']:,} of this run, "
         f"{seen['foreign']:,} foreign, {seen['unknown']:,} unknown"
     )
+    if status["restored_at"]:
+        lines.append("THIS LEDGER IS AN OLDER COPY: `bulk-pec settle` comes before anything is sent.")
     lines.append(f"Cost so far: EUR {status['cost']:,.2f}. Attempts: {status['attempts']:,}.")
-    if status["eta"]:
-        lines.append(f"At this rate the rest would be sent by {_local(status['eta'], zone)}.")
+    lines += _outlook(status, zone)
     lines.append(
         "Every row is accounted for."
         if status["balanced"]
         else "THE FIGURES DO NOT BALANCE: this is a bug. Send nothing, keep the ledger, and report it."
     )
     return "\n".join(lines)
+
+
+_BINDING = {
+    "rate": "the rate",
+    "concurrency": "the number of requests in flight",
+    "window": "the window",
+    "day_cap": "the day cap",
+    "month_cap": "the month cap",
+    "year_cap": "the year cap",
+    "cost": "the cost limit",
+    "mailbox_space": "the mailbox space",
+}
+
+
+def _outlook(status: dict[str, Any], zone: tzinfo) -> list[str]:
+    """When the rest would be sent, and what binds."""
+    binding = _BINDING.get(status["binding"] or "", "")
+    if status["eta"]:
+        bound = f"; {binding} binds" if binding else ""
+        return [f"The rest would be sent by {_local(status['eta'], zone)}{bound}."]
+    return [f"Not all of the rest can be sent: {binding} binds."] if binding else []
 
 
 def _local(moment: str, zone: tzinfo) -> str:

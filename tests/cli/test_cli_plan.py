@@ -197,7 +197,7 @@ LIMITS: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("case", LIMITS)
 def test_the_forecast_names_the_limit_that_binds(tmp_path: Path, case: str) -> None:
-    """Caps, cost and pace as configured, though this version does not send under all of them yet."""
+    """Caps, cost and pace as configured."""
     text, binding = LIMITS[case]
     shell = Shell.settled(tmp_path / "home", CLOSED, rate=1.0)
     shell.edit('address = "ufficio@pec.example"\n', "")
@@ -218,8 +218,8 @@ def test_the_forecast_names_the_limit_that_binds(tmp_path: Path, case: str) -> N
         assert (forecast["left"], forecast["cost"], forecast["max_cost"]) == (0, 120.0, None)
 
 
-def test_windows_and_days_make_nights_and_are_refused_only_by_what_sends(loaded: Shell) -> None:
-    """A calendar of nights with their binding limits; `run`, `send` and `test-send` refuse it: 78."""
+def test_windows_and_days_make_nights(loaded: Shell) -> None:
+    """A calendar of nights with their binding limits; holidays are left out."""
     window = '[sending]\nwindow = "20:00-20:10"\ndays = ["mon", "tue", "wed", "thu", "fri"]\n'
     loaded.edit("[sending]\n", f"{window}skip_holidays = true\n")
     loaded.edit("max_per_second = 500.0", "max_per_second = 1.0")
@@ -235,15 +235,6 @@ def test_windows_and_days_make_nights_and_are_refused_only_by_what_sends(loaded:
     words = f"1,200 messages at 1/s in 20:00–20:10 on working days: {forecast['nights']} days, until "
     assert words in forecast["sentence"]
     assert forecast["binding"] in {"window", "rate"}
-
-    listed = ["3 problems", "sending.window cannot be used yet", "sending.days", "sending.skip_holidays"]
-    for command in (
-        ("send", "prima", "--yes"),
-        ("run", "nuova.csv", "--yes"),
-        ("test-send", "nuova.csv", "--row", "1", "--to", "io@pec.example", "--yes"),
-    ):
-        refused(loaded, *command, ends=(78, "config"), words=listed)
-    assert loaded.call("status", "--json").code == 0
 
 
 def test_lookups_are_made_only_when_asked_for(office: Shell, provider: str) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -119,6 +120,7 @@ class FaultServer:
     Args:
         acts: One for each request, in the order they arrive over all connections; the last one repeats.
         on_connect: Done when a connection is accepted, before anything is read.
+        tls: Speak TLS with it; then `raw` holds what was decrypted.
 
     Attributes:
         wires: Every connection that was accepted.
@@ -129,15 +131,17 @@ class FaultServer:
 
     acts: tuple[Act, ...]
     on_connect: Act | None = None
+    tls: ssl.SSLContext | None = None
     wires: list[Wire] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     connected: asyncio.Event = field(default_factory=asyncio.Event)
     ended: list[asyncio.Event] = field(default_factory=list)
     port: int = 0
 
-    def __init__(self, *acts: Act, on_connect: Act | None = None) -> None:
+    def __init__(self, *acts: Act, on_connect: Act | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.acts = acts
         self.on_connect = on_connect
+        self.tls = tls
         self.wires = []
         self.seen = []
         self.connected = asyncio.Event()
@@ -161,7 +165,7 @@ class FaultServer:
         return [request for request in self.seen if request.method == "POST"]
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -122,6 +122,7 @@ UNION ALL SELECT 'delivery_' || delivery, COUNT(*) FROM messages
 UNION ALL SELECT 'attempts', COUNT(*) FROM attempts WHERE run_id = :run
 UNION ALL SELECT 'receipts_matched', COUNT(*) FROM receipts r JOIN messages m ON m.id = r.message
     WHERE m.run_id = :run
+UNION ALL SELECT 'twins', COUNT(*) FROM messages WHERE run_id = :run AND twin_at IS NOT NULL
 """
 
 

@@ -16,6 +16,7 @@ from support.pec import MAILBOX, NO_WAITING, TOKEN
 from bulk_pec.clock import Clock, SystemClock
 from bulk_pec.composing import Composer, Templates
 from bulk_pec.domain import references
+from bulk_pec.domain.caps import NO_CAPS, Caps
 from bulk_pec.domain.letters import Secret
 from bulk_pec.domain.outcomes import Outcome
 from bulk_pec.ledger.ledger import Ledger
@@ -24,7 +25,7 @@ from bulk_pec.ledger.runs import Run
 from bulk_pec.provider.client import PecClient
 from bulk_pec.provider.transport import open_http
 from bulk_pec.sending.engine import Engine
-from bulk_pec.sending.options import SendingMailbox, SendOptions, Sent
+from bulk_pec.sending.options import MailboxLimits, SendingMailbox, SendOptions, Sent
 from bulk_pec.sending.stops import Stops
 
 COLUMNS = ("pec", "nome")
@@ -50,6 +51,7 @@ class Room:
         clock: The engine's.
         stops: Handed to the engine.
         seen: Every outcome the engine told of.
+        boxes: To send from; none: the run's one mailbox, without limits.
     """
 
     ledger: Ledger
@@ -57,6 +59,7 @@ class Room:
     clock: Clock = field(default_factory=SystemClock)
     stops: Stops = field(default_factory=Stops)
     seen: list[Outcome] = field(default_factory=list)
+    boxes: list[SendingMailbox] = field(default_factory=list)
 
     @asynccontextmanager
     async def engine(
@@ -66,18 +69,31 @@ class Room:
         chosen = replace(OPTIONS, **options)
         async with open_http(timeout=chosen.timeout, connections=chosen.concurrency + 1) as http:
             client = PecClient(http, base_url=url, token=Secret(TOKEN), patience=NO_WAITING)
-            box = SendingMailbox(MAILBOX, self.ledger.inbox.mailbox_id(MAILBOX.address), 0.25)
             yield Engine(
                 self.ledger,
                 self.run,
                 client,
-                boxes=[box],
+                boxes=self.boxes or [self.box()],
                 composer=letters or composer(),
                 options=chosen,
                 clock=self.clock,
                 stops=self.stops,
                 watch=self._watch,
             )
+
+    def box(
+        self,
+        address: str = MAILBOX.address,
+        *,
+        share: float = 0.25,
+        rate: float | None = None,
+        caps: Caps = NO_CAPS,
+    ) -> SendingMailbox:
+        """A mailbox to send from."""
+        mailbox = replace(MAILBOX, address=address)
+        return SendingMailbox(
+            mailbox, self.ledger.inbox.mailbox_id(address), share, MailboxLimits(rate, caps)
+        )
 
     def _watch(self, outcome: Outcome) -> None:
         self.seen.append(outcome)

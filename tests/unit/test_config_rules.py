@@ -6,24 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bulk_pec.config import NOT_YET, SENDING_ONLY, Config, load
+from bulk_pec.config import NOT_YET, Config, load
 from bulk_pec.config.catalogue import catalogue
 from bulk_pec.domain.errors import ConfigError
 
 BOX = "[[mailboxes]]\naddress = 'ufficio@pec.example.com'\n"
 
 ASKING = {
-    "mailboxes": BOX + "[[mailboxes]]\naddress = 'altro@pec.example.com'",
-    "mailboxes.max_per_day": BOX + "max_per_day = 3500",
-    "mailboxes.max_per_month": BOX + "max_per_month = 30000",
-    "mailboxes.max_per_year": BOX + "max_per_year = 1200000",
     "message.reference": "[sending]\non_in_doubt = 'hold'\n[message]\nreference = ''",
-    "sending.window": "[sending]\nwindow = '20:00-06:00'",
-    "sending.days": "[sending]\ndays = ['mon']",
-    "sending.skip_holidays": "[sending]\nskip_holidays = true",
-    "sending.on_in_doubt=resend": "[sending]\non_in_doubt = 'resend'\naccept_duplicates = true",
-    "sending.canary": "[sending]\ncanary = 10",
-    "budget.max_cost": "[budget]\nmax_cost = 500",
     "receipts.archive": "[receipts]\narchive = 'archive'",
     "receipts.delete_after_archive": "[receipts]\narchive = 'a'\ndelete_after_archive = true\n"
     "signed_originals_kept_elsewhere = true",
@@ -54,23 +44,14 @@ def _said(rule: str) -> str:
     return f"  {rule.partition('=')[0]} cannot be used yet: {NOT_YET[rule]}."
 
 
-@pytest.mark.parametrize("rule", [rule for rule in NOT_YET if rule not in SENDING_ONLY])
+@pytest.mark.parametrize("rule", NOT_YET)
 def test_what_is_not_built_yet_is_refused(tmp_path: Path, rule: str) -> None:
     """A setting that would be silently ignored is an error that says so."""
     assert _said(rule) in _refused(tmp_path, ASKING[rule])
 
 
-@pytest.mark.parametrize("rule", sorted(SENDING_ONLY))
-def test_a_limit_of_sending_is_refused_by_what_sends(tmp_path: Path, rule: str) -> None:
-    """A plan may reckon with it; whoever is about to send is told that it would be ignored."""
-    config = _loads(tmp_path, ASKING[rule])
-    with pytest.raises(ConfigError) as caught:
-        config.sendable()
-    assert _said(rule) in str(caught.value)
-
-
 def test_a_configuration_that_can_send_needs_its_secrets(tmp_path: Path) -> None:
-    """Without a limit that is not kept, what sends still asks for the token and a mailbox."""
+    """What sends asks for the token and a mailbox."""
     _loads(tmp_path, BOX).sendable()
     with pytest.raises(ConfigError, match="name at least one mailbox"):
         _loads(tmp_path, "").sendable()
@@ -115,8 +96,7 @@ def test_every_default_is_taken_when_it_is_written_out(tmp_path: Path) -> None:
 def test_the_table_names_settings_that_exist() -> None:
     """A line of the table whose setting was renamed would refuse nothing."""
     keys = {rule.partition("=")[0] for rule in NOT_YET}
-    assert keys - set(catalogue()) == {"mailboxes"}
-    assert set(NOT_YET) >= SENDING_ONLY
+    assert keys <= set(catalogue())
     assert set(ASKING) == set(NOT_YET)
 
 

@@ -18,6 +18,7 @@ from bulk_pec.cli.main import app
 from bulk_pec.domain.exits import Exit, ExitCode, Reason
 from bulk_pec.domain.outcomes import Stop, Verdict, state_after
 from bulk_pec.provider.outcomes import _STATUS
+from bulk_pec.receipts import settle
 from bulk_pec.sandbox.arguments import parser
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,7 +116,7 @@ def test_a_command_that_is_not_built_would_be_found() -> None:
     assert _wrong(["sandbox", "--speedy", "60"])
     assert _wrong(["dossier", "KEY"])
     assert _wrong(["ledger", "purge"])
-    assert _wrong(["run", "list.csv", "--until", "05:30"])
+    assert _wrong(["run", "list.csv", "--since", "05:30"])
     assert _wrong(["run", "list.csv", "--yes"]) is None
 
 
@@ -199,11 +200,14 @@ def test_every_reason_for_a_doubt_is_explained() -> None:
     """Each sentence with which settling holds a doubt has a row that says what to do."""
     tree = ast.parse(_text(ROOT / "bulk_pec" / "receipts" / "settle.py"))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    said = {
-        ast.literal_eval(call.args[0])
+    holding = [
+        call.args[0]
         for call in calls
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "hold"
-    }
+        if (isinstance(call.func, ast.Attribute) and call.func.attr == "hold")
+        or (isinstance(call.func, ast.Name) and call.func.id == "Held")
+    ]
+    said = {ast.literal_eval(word) for word in holding if isinstance(word, ast.Constant)}
+    said |= {getattr(settle, word.id) for word in holding if isinstance(word, ast.Name)}
     assert said == {cells[0] for cells in _rows(_text(PROSE[1]), "it says")}
 
 

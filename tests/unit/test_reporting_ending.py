@@ -148,3 +148,18 @@ def test_a_cancelled_run_says_so() -> None:
     """There is nobody to name then."""
     said = closing(_status("cancelled", cancelled=4), Exit.of(Reason.CANCELLED))
     assert said == "The run is cancelled (exit 3): nothing more of it is sent."
+
+
+def test_a_bad_canary_needs_a_person() -> None:
+    """The word is `canary` either way: 75 while it is undecided, 3 once it is bad."""
+    left = _status(sent=3, undelivered=3, pending=9)
+    undecided = exit_of(left, Ended(stopped=Reason.CANARY))
+    bad = exit_of(left, Ended(stopped=Reason.CANARY, bad_canary=True))
+    assert [(int(one.code), one.reason) for one in (undecided, bad)] == [
+        (75, Reason.CANARY),
+        (3, Reason.CANARY),
+    ]
+    assert "start the same command again" in closing(left, undecided)
+    assert "left: 9 to send" in closing(left, bad)
+    assert "sending.canary to 0" in closing(left, bad)
+    assert exit_of(left, Ended(stopped=Reason.SIGNAL, bad_canary=True)).reason is Reason.SIGNAL

@@ -15,7 +15,7 @@ from bulk_pec.ledger.views import Figures
 from bulk_pec.reporting.status import Terms, document, iso, text
 
 NOW = 1_800_000_000_000
-TERMS = Terms(price=0.05, rate=1.0)
+TERMS = Terms(price=0.05, eta=NOW + 37_000, binding="rate")
 RUN = Run(1, "giugno", RunState.SENDING, NOW, NOW, None, "l.csv", "a", "b", ("pec",), 1, 100, 110, None)
 KEYS = {
     "rows": ["input", "messages", "invalid", "duplicate", "suppressed"],
@@ -24,7 +24,7 @@ KEYS = {
     "receipts": ["seen", "matched", "foreign", "unknown"],
 }
 TOP = ["schema", "run", "state", "rows", "messages", "delivery", "balanced", "attempts", "receipts", "cost"]
-TOP += ["eta", "binding", "updated_at"]
+TOP += ["eta", "binding", "updated_at", "twins", "restored_at", "retry_of"]
 
 
 def _values(**changed: int) -> dict[str, int]:
@@ -32,13 +32,14 @@ def _values(**changed: int) -> dict[str, int]:
     values: dict[str, int] = {state.value: 0 for state in MessageState}
     values |= {f"delivery_{state}": 0 for state in Delivery}
     values |= {"invalid": 4, "duplicate": 5, "suppressed": 1, "attempts": 63, "receipts_matched": 70}
+    values |= {"twins": 0}
     values |= {"pending": 37, "sent": 60, "in_doubt": 2, "rejected": 1}
     values |= {"delivery_none": 5, "delivery_accepted": 15, "delivery_delivered": 40}
     return values | changed
 
 
 def _document(run: Run = RUN, terms: Terms = TERMS, seen: int = 80, **changed: int) -> dict[str, Any]:
-    return document(run, Figures(_values(**changed), seen, 3, NOW - 5_000), terms, NOW)
+    return document(run, Figures(_values(**changed), seen, 3, NOW - 5_000), terms)
 
 
 def test_its_names_are_those_promised() -> None:
@@ -68,13 +69,14 @@ def test_mails_seen_are_matched_foreign_or_unknown() -> None:
 def test_cost_counts_what_may_have_left() -> None:
     """What was sent and what is in doubt, each at its price."""
     assert _document()["cost"] == pytest.approx(3.10)
-    assert _document(terms=Terms(0.002, 1.0), sent=1, in_doubt=0)["cost"] == pytest.approx(0.0)
+    assert _document(terms=Terms(0.002), sent=1, in_doubt=0)["cost"] == pytest.approx(0.0)
 
 
-def test_the_end_at_this_rate() -> None:
-    """37 messages at one a second end 37 seconds from now; at twice the rate in half the time."""
+def test_the_end_and_what_binds() -> None:
+    """They are those of the forecast; where not everything can be sent there is no end."""
     assert (_document()["eta"], _document()["binding"]) == ("2027-01-15T08:00:37Z", "rate")
-    assert _document(terms=Terms(0.05, 2.0), pending=74, sent=23)["eta"] == "2027-01-15T08:00:37Z"
+    short = _document(terms=Terms(0.05, None, "cost"))
+    assert (short["eta"], short["binding"]) == (None, "cost")
 
 
 @pytest.mark.parametrize(
@@ -118,13 +120,13 @@ def test_in_words() -> None:
         assert part in said
     assert "cancelled" not in said
     assert "Every row is accounted for." in said
-    assert "the rest would be sent by 2027-01-15 08:00 (UTC)." in said
+    assert "The rest would be sent by 2027-01-15 08:00 (UTC); the rate binds." in said
 
 
 @pytest.mark.parametrize(("zone", "shown"), [("Europe/Rome", "09:00"), ("America/New_York", "03:00")])
 def test_the_end_is_told_by_the_readers_clock(zone: str, shown: str) -> None:
     """In words the end date is local, and says where; the document's stays UTC."""
-    assert f"by 2027-01-15 {shown} ({zone})." in text(_document(), ZoneInfo(zone))
+    assert f"by 2027-01-15 {shown} ({zone});" in text(_document(), ZoneInfo(zone))
 
 
 @pytest.mark.parametrize(

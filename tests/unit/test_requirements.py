@@ -35,7 +35,7 @@ def test_the_tests_run_with_the_program_s_versions() -> None:
 
 def test_every_pin_has_hashes_and_no_file_names_an_index() -> None:
     """Pip is called with --require-hashes; where packages come from is the machine's affair."""
-    for name in ("runtime.txt", "dev.txt"):
+    for name in ("runtime.txt", "dev.txt", "peers.txt"):
         text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
         blocks = re.split(r"\n(?=\S)", text.strip())
         assert all("--hash=sha256:" in block for block in blocks), name

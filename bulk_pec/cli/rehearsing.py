@@ -1,0 +1,125 @@
+"""``--dry-run``: what `run` and `send` would do, told without calling anybody or writing anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bulk_pec.cli import forecasting, wiring
+from bulk_pec.cli.examining import examine
+from bulk_pec.cli.loading import check_same
+from bulk_pec.cli.session import Result, Session
+from bulk_pec.domain.errors import UsageError
+from bulk_pec.domain.exits import Exit, Reason
+from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.runs import Run
+from bulk_pec.nightly import Limits
+from bulk_pec.planning import Forecast, Plan, Work, document, sentence, text
+from bulk_pec.reporting.status import iso
+
+
+def rehearse(session: Session, file: Path, name: str, limits: Limits) -> Result:
+    """What ``run FILE`` would do: resume the run of this name, or load the list and send it.
+
+    Raises:
+        ListRefused: The run was loaded from another list or other templates.
+    """
+    ledger = _ledger(session)
+    if ledger is not None:
+        with ledger:
+            known = ledger.runs.find(name)
+            if known is not None:
+                return _resumed(session, ledger, known, file, limits)
+            return _loaded(session, ledger, file, name, limits)
+    return _loaded(session, None, file, name, limits)
+
+
+def rehearse_sending(session: Session, name: str, limits: Limits) -> Result:
+    """What ``send RUN`` would do.
+
+    Raises:
+        ListRefused: The templates are not those the run was loaded with.
+        UsageError: There is no such run.
+    """
+    session.config().sendable()
+    with session.ledger("read") as ledger:
+        return _resumed(session, ledger, ledger.runs.get(name), None, limits)
+
+
+def _ledger(session: Session) -> Ledger | None:
+    try:
+        return session.ledger("read")
+    except UsageError:  # there is none yet: `run` would create it
+        return None
+
+
+def _loaded(session: Session, ledger: Ledger | None, file: Path, name: str, limits: Limits) -> Result:
+    session.config().sendable()
+    examined = examine(session, file, rejects_path=None, ask=False)
+    work = Work(examined.listed.messages, addresses=examined.addresses, letter_bytes=examined.letter_bytes)
+    found = forecasting.foretold(session.config(), ledger, None, work, wiring.clock().now())
+    plan = Plan(examined.listed, examined.letters, found)
+    first = f"Dry run: the list would be loaded as a new run {name!r}; nothing was loaded or sent."
+    told = document(plan) | _told(session, "load", name, found, limits)
+    if examined.refused:
+        how = Reason.DATA
+    else:
+        how = Reason.ATTENTION if examined.listed.invalid else Reason.COMPLETE
+    return Result(told, "\n".join([first, text(plan), *_words(session, found, limits)]), Exit.of(how))
+
+
+def _resumed(session: Session, ledger: Ledger, run: Run, file: Path | None, limits: Limits) -> Result:
+    config = session.config()
+    config.sendable()
+    check_same(session, run, file)
+    ledger.runs.check_service(run, config.settings.api.base_url)
+    values = ledger.views.figures(run).values
+    found = forecasting.foretold(config, ledger, run, Work(values["pending"]), wiring.clock().now())
+    doubts = f" {values['in_doubt']:,} are in doubt." if values["in_doubt"] else ""
+    first = (
+        f"Dry run: the run {run.name!r} ({run.state.value}) would go on; nothing was sent. "
+        f"{values['pending']:,} messages are to be sent.{doubts}"
+    )
+    told = {"schema": 1} | _told(session, "resume", run.name, found, limits)
+    how = Reason.ATTENTION if values["invalid"] else Reason.COMPLETE
+    return Result(told, "\n".join([first, sentence(found), *_words(session, found, limits)]), Exit.of(how))
+
+
+def _told(session: Session, what: str, name: str, found: Forecast, limits: Limits) -> dict[str, Any]:
+    ends = _ends(session, found, limits)
+    return {
+        "dry_run": True,
+        "run": name,
+        "would": what,
+        "messages": found.messages,
+        "binding": found.binding,
+        "eta": None if found.left or found.end_ms is None else iso(found.end_ms),
+        "start_ends": None if ends is None else iso(ends),
+    }
+
+
+def _ends(session: Session, found: Forecast, limits: Limits) -> int | None:
+    """When this start would end: its work done, the window closed, or its own limit reached."""
+    if found.start_ms is None or found.end_ms is None:
+        return None
+    calendar, now = forecasting.calendar(session.config()), wiring.clock().now()
+    ends = [found.end_ms]
+    if not limits.wait:
+        closes = calendar.closes(now)
+        ends += [] if closes is None else [closes]
+    if limits.until is not None:
+        ends.append(calendar.next_time(now, limits.until))
+    if limits.max_duration is not None:
+        ends.append(now + round(limits.max_duration * 1000))
+    return min(ends)
+
+
+def _words(session: Session, found: Forecast, limits: Limits) -> list[str]:
+    lines = []
+    if limits.max_messages is not None and limits.max_messages < found.messages:
+        lines.append(f"This start would make {limits.max_messages:,} attempts at most (--max-messages).")
+    ends = _ends(session, found, limits)
+    if ends is not None:
+        calendar = forecasting.calendar(session.config())
+        lines.append(f"This start would end by {calendar.local(ends):%Y-%m-%d %H:%M} ({calendar.timezone}).")
+    return lines

@@ -1,0 +1,128 @@
+"""The nightly job's frame: recover, work with the provider, and say how it ended."""
+
+from __future__ import annotations
+
+import anyio
+
+from bulk_pec.domain.errors import BulkPecError, first_cause
+from bulk_pec.nightly.done import Done
+from bulk_pec.nightly.inboxes import Inboxes
+from bulk_pec.nightly.parts import Parts
+from bulk_pec.nightly.start import Start
+from bulk_pec.nightly.timekeeper import Timekeeper
+from bulk_pec.reporting.ending import Ended
+from bulk_pec.sending.orders import Orders
+from bulk_pec.sending.stops import Stops
+
+
+class Rounds:
+    """Works on one run with one provider.
+
+    Args:
+        parts: See `Parts`.
+
+    Attributes:
+        done: What came of it.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        parts.ledger.runs.check_service(parts.run, parts.rules.service)
+        self._parts = parts
+        self.done = Done()
+
+    async def send(self, *, reconcile: bool) -> None:
+        """Recover, then send; with `reconcile`, harvest and settle before, after and in between.
+
+        Raises:
+            BulkPecError: It failed before any attempt. A later failure is part of the outcome.
+        """
+        self.done.sends = True
+        attempts = self._parts.figure("attempts")
+        try:
+            await self._send(reconcile)
+        except BaseExceptionGroup as group:
+            self._keep(first_cause(group), attempts)
+        except BulkPecError as error:
+            self._keep(error, attempts)
+
+    async def reconcile(self) -> None:
+        """Recover, harvest, settle."""
+        self._recover()
+        parts = self._parts
+        orders = Orders(parts.ledger, parts.run, parts.clock, parts.say)
+        try:
+            async with parts.provider() as provider, anyio.create_task_group() as background:
+                background.start_soon(orders.watch, Stops())  # written down; there is nothing to stop
+                await Inboxes(parts, self.done).reconcile(provider)
+                background.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            raise first_cause(group) from None
+        orders.take()
+        self._finish()
+
+    def _keep(self, error: BaseException, attempts: int) -> None:
+        """Keep an error for the report, if there is one to give: attempts were made in this start."""
+        if not isinstance(error, BulkPecError):
+            raise error from None
+        try:
+            if self._parts.figure("attempts") == attempts:
+                raise error from None
+            self._finish()
+        except BulkPecError:  # the ledger cannot be read now: nothing can be reported
+            raise error from None
+        self.done.error = error
+
+    def _recover(self) -> None:
+        """Put the open attempts of dead processes in doubt."""
+        recovered = self._parts.ledger.workers.recover(self._parts.clock.now())
+        self.done.recovered += recovered
+        if recovered:
+            self._parts.say(
+                f"An earlier process died with {recovered} messages on their way: they are in "
+                "doubt until a receipt, or its accepted absence, settles them."
+            )
+
+    async def _send(self, reconcile: bool) -> None:
+        parts, stops = self._parts, Stops()
+        self._recover()
+        timekeeper = Timekeeper(
+            parts.rules.calendar,
+            parts.clock,
+            stops,
+            until=parts.limits.until,
+            duration=parts.limits.max_duration,
+        )
+        async with parts.provider() as provider, anyio.create_task_group() as background:
+            self.done.unread = parts.rules.may_settle
+            for listener in parts.listeners:
+                background.start_soon(listener, stops)
+            background.start_soon(timekeeper.keep_the_end)
+            start = Start(
+                parts,
+                self.done,
+                provider,
+                stops=stops,
+                timekeeper=timekeeper,
+                recover=self._recover,
+                reconcile=reconcile,
+            )
+            await start.work()
+            background.cancel_scope.cancel()
+        self.done.sent.reason, self.done.sent.note = stops.reason, stops.note
+        self._finish()
+
+    def _finish(self) -> None:
+        self._parts.ledger.runs.close_if_done(self._parts.run, self._parts.clock.now())
+
+    def ended(self) -> Ended:
+        """What is known of this start's end, for its exit code."""
+        done = self.done
+        return Ended(
+            stopped=done.sent.reason,
+            skipped=bool(done.sent.skipped),
+            waiting=done.unread or done.settled.waiting > 0,
+            others=self._parts.ledger.workers.living(self._parts.run) > 0,
+            accepted=done.accepted > 0,
+            sends=done.sends,
+            bad_canary=done.bad_canary,
+        )

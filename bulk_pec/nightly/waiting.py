@@ -1,0 +1,78 @@
+"""Waiting, with ``--wait``: for the window to open, for a cap's period to end, for room in the mailbox."""
+
+from __future__ import annotations
+
+from bulk_pec.domain.exits import Reason
+from bulk_pec.nightly.done import Done
+from bulk_pec.nightly.parts import Parts, Provider
+from bulk_pec.nightly.timekeeper import Timekeeper
+from bulk_pec.sending.stops import Stops
+
+QUOTA_EVERY = 300.0
+"""Seconds between two looks at the quota of a full mailbox."""
+
+PASSES = frozenset({Reason.WINDOW, Reason.CAP, Reason.MAILBOX_FULL})
+"""What passes by itself. Credentials need a person, and money does not come back with the morning."""
+
+
+class Waiting:
+    """Waits where a start without ``--wait`` would end.
+
+    Args:
+        parts: The job's.
+        done: Knows when a cap makes room again.
+        timekeeper: The start's.
+        stops: The start's; anything else that asks to stop ends the waiting.
+        provider: Whose quota is read.
+    """
+
+    def __init__(
+        self, parts: Parts, done: Done, timekeeper: Timekeeper, stops: Stops, provider: Provider
+    ) -> None:
+        self._parts = parts
+        self._done = done
+        self._timekeeper = timekeeper
+        self._stops = stops
+        self._provider = provider
+
+    async def over(self) -> bool:
+        """Wait for what stopped claims, if it passes by itself and waiting is wanted; whether it has."""
+        reason, note = self._stops.reason, self._stops.note
+        if reason not in PASSES or not self._parts.limits.wait or not self._parts.pending:
+            return False
+        self._stops.lift(reason)
+        if self._stops.asked:  # by something that does not pass
+            return False
+        if reason is Reason.MAILBOX_FULL:
+            await self._for_room(note)
+        else:
+            await self._for_the_hour(reason)
+        return not self._stops.asked
+
+    async def _for_the_hour(self, reason: Reason) -> None:
+        """Until the window opens; after a cap, in the next period at the earliest."""
+        calendar, now = self._parts.rules.calendar, self._parts.clock.now()
+        # Where nobody knows better, a cap has room again in the next calendar day.
+        room = self._done.sent.again_at or calendar.day_ends(now)
+        moment = calendar.next_open(max(now, room) if reason is Reason.CAP else now)
+        what = "the window opens" if reason is Reason.WINDOW else "the cap's next period begins"
+        shown = calendar.local(moment)
+        self._parts.say(f"Waiting until {what}: {shown:%Y-%m-%d %H:%M} ({calendar.timezone}).")
+        await self._timekeeper.sleep_until(moment)
+
+    async def _for_room(self, note: str) -> None:
+        """Until a mailbox has room again; asked every few minutes."""
+        self._parts.say(
+            f"Waiting for room in the mailbox ({note}): asked every {QUOTA_EVERY / 60:.0f} minutes."
+        )
+        while not await self._has_room():
+            await self._stops.rest(QUOTA_EVERY)
+            if self._stops.asked:
+                return
+
+    async def _has_room(self) -> bool:
+        for mailbox in self._parts.mailboxes:
+            quota = await self._provider.listing.quota(mailbox)
+            if quota.share < self._parts.rules.mailbox_full_at:
+                return True
+        return False
