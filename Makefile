@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed-dev
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types contracts strace soak bench lock wheel clean
+.PHONY: help install demo test check lint types contracts strace soak bench peers lock wheel clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,9 +52,14 @@ soak: $(STAMP) ## the long crash test: random SIGKILLs for SOAK_KILLS rounds
 bench: $(STAMP) ## ratios of docs/performance.md, measured side by side (minutes; needs about 7 GiB of disk)
 	$(BIN)/python -m benchmarks
 
+peers: $(STAMP) ## install what `python -m benchmarks peers` measures beside us, apart from it, locked by hashes
+	test -x $(VENV)/peers/bin/python || $(PYTHON) -m venv $(VENV)/peers
+	$(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/peers.txt
+
 lock: ## renew requirements/*.txt (needs uv)
 	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade -q -o requirements/runtime.txt
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade -q -o requirements/dev.txt
+	uv pip compile requirements/peers.in --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade -q -o requirements/peers.txt
 
 wheel: $(STAMP) ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w dist .

@@ -14,7 +14,20 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import engine, first_post, load, machine, memory, status, table
+from benchmarks import (
+    attachments,
+    engine,
+    first_post,
+    hosts,
+    load,
+    machine,
+    memory,
+    pace,
+    peers,
+    split,
+    status,
+    table,
+)
 from benchmarks.servers import postgres, receiver
 from benchmarks.workshop import Workshop
 
@@ -24,6 +37,11 @@ BENCHMARKS: dict[str, Callable[[Workshop], table.Findings]] = {
     "first_post": first_post.measure,
     "engine": engine.measure,
     "memory": memory.measure,
+    "pace": pace.measure,
+    "peers": peers.measure,
+    "attachments": attachments.measure,
+    "hosts": hosts.measure,
+    "split": split.measure,
 }
 _ROWS = 1_200_000
 _LEAST_ROWS = 4000

@@ -1,9 +1,9 @@
 """A bare loop: posts the bytes that the engine would post, keeps nothing.
 
-Usage: ``python -m benchmarks.bare httpx|transport|aiohttp CONCURRENCY COUNT``; the configuration, and the
-loaded ledger whose messages it posts, come from BULK_PEC_CONFIG. The bodies are made before the clock starts.
-The last line on stdout is a JSON document: seconds and processor seconds from the first connection to the
-last answer.
+Usage: ``python -m benchmarks.bare pool|httpx|transport|aiohttp CONCURRENCY COUNT``; the configuration, and
+the loaded ledger whose messages it posts, come from BULK_PEC_CONFIG. The bodies are made before the clock
+starts. The last line on stdout is a JSON document: seconds and processor seconds from the first connection to
+the last answer.
 """
 
 from __future__ import annotations
@@ -68,8 +68,21 @@ def _headers(config: Config) -> dict[str, str]:
 @asynccontextmanager
 async def plain_httpx(config: Config, concurrency: int) -> AsyncIterator[list[Post]]:
     """Plain httpx in its best shape: clients of eight connections that share one TLS context."""
+    async with _httpx(config, -(-concurrency // _CONNECTIONS_A_CLIENT), _CONNECTIONS_A_CLIENT) as posts:
+        yield posts
+
+
+@asynccontextmanager
+async def one_httpx(config: Config, concurrency: int) -> AsyncIterator[list[Post]]:
+    """Plain httpx as everybody writes it: one client, a connection for each request in flight."""
+    async with _httpx(config, 1, concurrency) as posts:
+        yield posts
+
+
+@asynccontextmanager
+async def _httpx(config: Config, clients: int, connections: int) -> AsyncIterator[list[Post]]:
     url, context = f"{config.settings.api.base_url}/send", httpx.create_ssl_context()
-    limits = httpx.Limits(max_connections=_CONNECTIONS_A_CLIENT)
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
     async with AsyncExitStack() as stack:
         posts = [
             _httpx_post(
@@ -80,7 +93,7 @@ async def plain_httpx(config: Config, concurrency: int) -> AsyncIterator[list[Po
                 ),
                 url,
             )
-            for _ in range(-(-concurrency // _CONNECTIONS_A_CLIENT))
+            for _ in range(clients)
         ]
         yield posts
 
@@ -126,7 +139,7 @@ async def plain_aiohttp(config: Config, concurrency: int) -> AsyncIterator[list[
         yield [post]
 
 
-_SHAPES = {"httpx": plain_httpx, "transport": our_transport, "aiohttp": plain_aiohttp}
+_SHAPES = {"pool": one_httpx, "httpx": plain_httpx, "transport": our_transport, "aiohttp": plain_aiohttp}
 
 
 async def _work(post: Post, waiting: Iterator[bytes]) -> None:

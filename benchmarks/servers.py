@@ -26,12 +26,16 @@ class Tally:
     Attributes:
         posts: POST /send.
         first: `time.monotonic` at the first of them; None: there was none.
+        last: At the last of them.
+        moments: Of each, with its sender, where the receiver answers late.
         connections: That were opened.
         cpu: Seconds of processor time the receiver spent.
     """
 
     posts: int
     first: float | None
+    last: float | None
+    moments: list[tuple[float, str]]
     connections: int
     cpu: float
 
@@ -53,9 +57,9 @@ class Receiver:
 
 
 @contextmanager
-def receiver() -> Iterator[Receiver]:
-    """A receiver on the servers' core; ended at the end."""
-    line = [sys.executable, "-m", "benchmarks.receiver"]
+def receiver(delay: float = 0.0) -> Iterator[Receiver]:
+    """A receiver on the servers' core that answers POST /send after so many seconds; ended at the end."""
+    line = [sys.executable, "-m", "benchmarks.receiver", str(delay)]
     with pinned(SERVERS):
         process = subprocess.Popen(line, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
     with process:

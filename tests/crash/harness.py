@@ -6,11 +6,17 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from bulk_pec import shipped
+from bulk_pec.domain.errors import UsageError
+from bulk_pec.ledger.checking import Checking
+from bulk_pec.ledger.ledger import Ledger
 
 WITNESS = Path(__file__).parents[1] / "support" / "witness.py"
 COMMAND_TIMEOUT = 120.0
@@ -96,10 +102,12 @@ class Engine:
     Attributes:
         home: Holds config.toml, the lists, and what the command printed last.
         prefix: What is put before the command, for example strace.
+        program: What the interpreter is given before the command's own words.
     """
 
     home: Path
     prefix: tuple[str, ...] = ()
+    program: tuple[str, ...] = ("-m", "bulk_pec")
 
     @classmethod
     def settled(cls, home: Path, ledger: str, provider: str, *, concurrency: int = 16) -> Engine:
@@ -118,7 +126,7 @@ class Engine:
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a command and return at once. What it prints goes to files, so that it never blocks."""
-        command = [*self.prefix, sys.executable, "-m", "bulk_pec", *arguments]
+        command = [*self.prefix, sys.executable, *self.program, *arguments]
         secrets = {"BULK_PEC_TOKEN": "token-of-the-test", "BULK_PEC_PASSWORD": "password-of-the-test"}
         config = {"BULK_PEC_CONFIG": str(self.home / "config.toml")}
         with (self.home / "out").open("wb") as out, (self.home / "err").open("wb") as err:
@@ -139,6 +147,21 @@ class Engine:
             return self.ended(process)
         finally:
             process.kill()
+
+    def check(self) -> None:
+        """Assert that every invariant a ledger can show holds, now that whoever wrote to it is dead.
+
+        In this process, not by the command: it is asked after every kill. A ledger that was not made yet is
+        as good as a clean one.
+        """
+        config = tomllib.loads((self.home / "config.toml").read_text(encoding="utf-8"))
+        try:
+            ledger = Ledger(config["ledger"]["url"], "read", scripts=shipped.path("migrations"))
+        except UsageError:
+            return
+        with ledger:
+            report = Checking(ledger.database).report()
+        assert report.violations == [], report
 
     def status(self, run: str) -> dict[str, Any]:
         """The document of `status RUN --json`."""

@@ -62,10 +62,12 @@ def test_requests_in_flight_are_settled_by_evidence(tmp_path: Path, ledger_url: 
         engine = Engine.settled(tmp_path, ledger_url, witness.url, concurrency=CONCURRENCY)
         keys = engine.write_list("avvisi", ROWS)
         kill_in_flight(engine, witness)
+        engine.check()
         left = engine.status("avvisi")["messages"]
         assert left["sending"] + left["in_doubt"] == CONCURRENCY
         assert left["pending"] == ROWS - CONCURRENCY
         assert finish(engine) == 0
+        engine.check()
         found = verdicts(witness.log, engine.exported(["avvisi"]), keys)
         assert found == Verdicts()
         assert sum(post["taken"] for post in read_log(witness.log)) == ROWS

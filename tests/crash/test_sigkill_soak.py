@@ -85,7 +85,8 @@ class Siege:
         return True
 
     def _look_at_the_ledger(self) -> None:
-        """After a kill the sums balance, and at most `concurrency` messages more are unsettled."""
+        """After a kill the invariants hold, and at most `concurrency` messages more are unsettled."""
+        self.engine.check()
         answer = self.engine.call("status", "avvisi", "--json")
         if answer.code == 2:
             assert self.witness.posts() == 0, "the run is unknown and yet something was posted"
