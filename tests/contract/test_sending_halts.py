@@ -27,7 +27,7 @@ def _in_the_second_connection(then: Act) -> Act:
 
 @pytest.fixture
 def long_lead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Intents are committed an hour before their slots, and many slots are held: a test finds them waiting."""
+    """Intents are committed an hour before their slots, many slots are held: tests find them waiting."""
     monkeypatch.setattr("bulk_pec.sending.pace.LEAD", 3600.0)
     monkeypatch.setattr("bulk_pec.sending.pace.STOCK", 60.0)
 
