@@ -37,8 +37,8 @@ INTAKE = {
 
 def exported(shell: Shell, run: str) -> list[dict[str, str]]:
     """Every row of a run's export."""
-    assert shell.call("export", run, "-o", f"{run}.csv").code == 0
-    with (shell.home / f"{run}.csv").open(encoding="utf-8", newline="") as file:
+    assert shell.call("export", run, "-o", "results.csv").code == 0
+    with (shell.home / "results.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
