@@ -119,7 +119,11 @@ class MessageSettings(Section):
     body_file: Name | None = Field(default=None, description="a file that holds the body's template; or body")
     body: str | None = Field(default=None, description="the body's template: HTML, autoescaped; or body_file")
     attachments: list[Name] = Field(default=[], description="templates of paths inside attachments_dir")
-    attachments_dir: Name = Field(default=".", description="nothing outside it is ever attached")
+    attachments_dir: Name = Field(
+        default=".",
+        description="nothing outside it is ever attached, nor the configuration, a file of secrets, the ledger or "
+        "the template inside it",
+    )
     reference: Line = Field(
         default="[rif. {ref}]",
         description="appended to the subject; every receipt repeats it, and settles doubts",

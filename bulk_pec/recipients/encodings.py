@@ -99,11 +99,17 @@ def _first_guess(source: Source, encoding: str) -> tuple[str, bool]:
     return next(((codec, True) for mark, codec in _MARKS if source.start.startswith(mark)), ("utf-8", False))
 
 
+_NO_FILES = frozenset({"utf-7", "unicode-escape", "raw-unicode-escape", "punycode", "idna"})
+"""Encodings of Python's in which nobody writes lists; some of them decode to what is no text."""
+
+
 def _known(encoding: str) -> str:
     try:
         "a".encode(encoding)  # refuses what is no text encoding
         name = codecs.lookup(encoding).name
         codecs.getincrementaldecoder(name)
+        if name in _NO_FILES:
+            raise LookupError(name)
     except (LookupError, ValueError):
         raise ConfigError(
             f"[recipients] encoding = {encoding!r} is no text encoding that Python knows.",
