@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import engine, first_post, load, machine, memory, status, table
+from benchmarks import engine, first_post, intake, load, machine, memory, status, table
 from benchmarks.servers import postgres, receiver
 from benchmarks.workshop import Workshop
 
 BENCHMARKS: dict[str, Callable[[Workshop], table.Findings]] = {
+    "intake": intake.measure,
     "load": load.measure,
     "status": status.measure,
     "first_post": first_post.measure,

@@ -84,7 +84,9 @@ def register(app: typer.Typer) -> None:
 
 def _folded(addresses: list[str]) -> set[str]:
     """The addresses as they are compared, each once."""
-    return {address.strip().lower() for address in addresses}
+    from bulk_pec.domain.addresses import canonical
+
+    return set(map(canonical, addresses))
 
 
 def _now() -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +52,10 @@ def composer(config: Config) -> Composer:
         reference=message.reference,
         attachments=message.attachments,
     )
-    folder = Folder(config.resolve(message.attachments_dir)) if message.attachments else None
-    return Composer(templates, Files(folder) if folder is not None else None)
+    if not message.attachments:
+        return Composer(templates, None)
+    folder = Folder(config.resolve(message.attachments_dir), private=config.private_files())
+    return Composer(templates, Files(folder))
 
 
 def recipient_list(config: Config, path: Path, letters: Composer) -> RecipientList:
@@ -133,8 +135,8 @@ def speed(config: Config) -> Speed:
     return Speed(config.settings.api.max_per_second, config.settings.sending.concurrency)
 
 
-def mailbox_limits(config: Config) -> list[MailboxLimits]:
-    """What each mailbox may send; their inboxes' space is not known here."""
+def mailbox_limits(config: Config, free: Mapping[str, int] | None = None) -> list[MailboxLimits]:
+    """What each mailbox may send; `free`: what their inboxes can take, in bytes by address, where known."""
     return [
         MailboxLimits(
             mailbox.address,
@@ -142,6 +144,7 @@ def mailbox_limits(config: Config) -> list[MailboxLimits]:
             per_day=mailbox.max_per_day,
             per_month=mailbox.max_per_month,
             per_year=mailbox.max_per_year,
+            free_bytes=(free or {}).get(mailbox.address),
         )
         for mailbox in config.settings.mailboxes
     ] or [MailboxLimits("")]

@@ -57,6 +57,7 @@ runs = Table(
     Column("list_name", Text, nullable=False, comment="the file's name, without its folder"),
     Column("list_digest", Text, nullable=False, comment="SHA-256 of the file's bytes"),
     Column("template_digest", Text, nullable=False, comment="SHA-256 over the templates' bytes"),
+    Column("words_digest", Text, comment="the same but for the reference; NULL: from before it was kept"),
     Column("columns", Text, nullable=False, comment="JSON array: the input's own columns"),
     Column("first_id", _BIG, nullable=False, comment="its messages' ids lie between these two"),
     Column("last_id", _BIG, nullable=False),
@@ -86,6 +87,8 @@ run_counts = Table(
     comment="kept in the same transaction as what they count, so that status is one row at any size",
 )
 
+_RENAMED = text("list_key IS NOT NULL")
+
 messages = Table(
     "messages",
     metadata,
@@ -113,7 +116,9 @@ messages = Table(
     Column("late_at", _BIG),
     Column("expires_at", _BIG, comment="never sent after it"),
     Column("looked_up", Boolean, comment="true: the address is the company service's, not the list's"),
+    Column("list_key", Text, comment="the list's own key where `key` has a number added; NULL: `key` is it"),
     UniqueConstraint("run_id", "key"),
+    Index(None, "run_id", "list_key", sqlite_where=_RENAMED, postgresql_where=_RENAMED),
     postgresql_with={"fillfactor": "75"},
 )
 
@@ -133,7 +138,7 @@ set_aside = Table(
 suppressions = Table(
     "suppressions",
     metadata,
-    Column("address", Text, primary_key=True, comment="lower-case"),
+    Column("address", Text, primary_key=True, comment="canonical form"),
     Column("reason", Text, nullable=False),
     Column("added_at", _BIG, nullable=False),
     comment="addresses never to be written to; checked at load and again at claim",

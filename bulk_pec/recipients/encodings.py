@@ -108,13 +108,13 @@ def _known(encoding: str) -> str:
         "a".encode(encoding)  # refuses what is no text encoding
         name = codecs.lookup(encoding).name
         codecs.getincrementaldecoder(name)
-        if name in _NO_FILES:
-            raise LookupError(name)
     except (LookupError, ValueError):
+        name = ""
+    if not name or name in _NO_FILES:
         raise ConfigError(
             f"[recipients] encoding = {encoding!r} is no text encoding that Python knows.",
             hint='Write "auto", "utf-8", "cp1252", "latin-1" or "utf-16".',
-        ) from None
+        )
     return name
 
 

@@ -48,7 +48,8 @@ class TestRendering:
     @pytest.mark.parametrize("name", ["dict", "cycler", "joiner", "lipsum"])
     def test_a_column_may_have_a_name_that_jinja_gives_a_function(self, name: str) -> None:
         """Every column of the list is a name in the template."""
-        assert _body(f"{{{{ {name} }}}}", **{name: "Mario"}) == "Mario"
+        letter = _letter(_templates(f"{{{{ {name} }}}}", "Avviso"), **{name: "Mario"})
+        assert letter.body == "Mario"
 
     @pytest.mark.parametrize("body", ['{{ "x" * (n|int) }}', '{{ (n|int) * "x" }}', "{{ [1] * (n|int) }}"])
     def test_a_cell_cannot_make_a_letter_of_any_length(self, body: str) -> None:

@@ -94,7 +94,16 @@ def test_a_tax_code_for_a_register_is_compact() -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["CF", "C.F.", "Codice Fiscale", "cod. fisc.", "P.IVA", "Partita IVA", "PIVA", "codice_fiscale_destinatario"],
+    [
+        "CF",
+        "C.F.",
+        "Codice Fiscale",
+        "cod. fisc.",
+        "P.IVA",
+        "Partita IVA",
+        "PIVA",
+        "codice_fiscale_destinatario",
+    ],
 )
 def test_excels_damage_in_a_usual_tax_code_column_is_a_warning(tmp_path: Path, header: str) -> None:
     """A column known by its name alone is a guess, so the row stays."""
