@@ -159,7 +159,7 @@ def enriched(session: Session, ledger: Ledger | None, rows: RecipientList, *, as
     Raises:
         BulkPecError: A service could not be asked; what it had answered until then is kept.
     """
-    wanted = session.config().settings.recipients
+    api, wanted = session.config().settings.api, session.config().settings.recipients
     result = Enriched(
         rows,
         enquires=wanted.lookup or wanted.check_domains,
@@ -170,13 +170,13 @@ def enriched(session: Session, ledger: Ledger | None, rows: RecipientList, *, as
         return result
     if wanted.lookup:
         codes = _codes(rows)
-        result.addresses = _known_addresses(ledger, codes)
+        result.addresses = _known_addresses(ledger, codes, api.company_url)
         missing = [code for code in codes if code not in result.addresses]
         if ask and missing:
             anyio.run(_ask_addresses, session, ledger, missing, result.addresses)
     if wanted.check_domains:
         names = _domains(result)
-        result.domains = _known_domains(ledger, names)
+        result.domains = _known_domains(ledger, names, api.registry_url)
         missing = [name for name in names if name not in result.domains]
         if ask and missing:
             anyio.run(_ask_domains, session, ledger, missing, result.domains)
@@ -206,17 +206,17 @@ def _domains(known: Enriched) -> list[str]:
     return list(found)
 
 
-def _known_addresses(ledger: Ledger, codes: list[str]) -> dict[str, str | None]:
+def _known_addresses(ledger: Ledger, codes: list[str], service: str) -> dict[str, str | None]:
     known: dict[str, str | None] = {}
     for page in _pages(codes):
-        known.update(ledger.answers.addresses(page))
+        known.update(ledger.answers.addresses(page, service))
     return known
 
 
-def _known_domains(ledger: Ledger, names: list[str]) -> dict[str, bool]:
+def _known_domains(ledger: Ledger, names: list[str], service: str) -> dict[str, bool]:
     known: dict[str, bool] = {}
     for page in _pages(names):
-        known.update(ledger.answers.domains(page))
+        known.update(ledger.answers.domains(page, service))
     return known
 
 
@@ -227,11 +227,12 @@ def _pages(values: list[str]) -> Iterable[list[str]]:
 async def _ask_addresses(
     session: Session, ledger: Ledger, codes: list[str], known: dict[str, str | None]
 ) -> None:
+    service = session.config().settings.api.company_url
     session.say(f"Looking up {len(codes):,} addresses by tax code; each may cost.")
     async with wiring.lookups(session.config()) as (lookups, limiter):
         for number, code in enumerate(codes, 1):
             known[code] = await _paced(limiter, lookups, code)
-            ledger.answers.keep_address(code, known[code], wiring.clock().now())
+            ledger.answers.keep_address(code, known[code], wiring.clock().now(), service)
             _tell(session, number, len(codes))
 
 
@@ -241,12 +242,13 @@ async def _paced(limiter: AsyncLimiter, lookups: LookUps, code: str) -> str | No
 
 
 async def _ask_domains(session: Session, ledger: Ledger, names: list[str], known: dict[str, bool]) -> None:
+    service = session.config().settings.api.registry_url
     session.say(f"Asking about {len(names):,} domains; each may cost.")
     async with wiring.lookups(session.config()) as (lookups, limiter):
         for number, name in enumerate(names, 1):
             await limiter.acquire()
             known[name] = await lookups.is_certified(name)
-            ledger.answers.keep_domain(name, wiring.clock().now(), certified=known[name])
+            ledger.answers.keep_domain(name, wiring.clock().now(), service, certified=known[name])
             _tell(session, number, len(names))
 
 

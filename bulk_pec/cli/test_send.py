@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
         config = session.config()
         config.sendable()
         _check(to)
+        _check_name(file)
         letters = wiring.composer(config)
         with wiring.recipient_list(config, file, letters) as rows:
             picked = pick(as_known(session, rows), row)
@@ -51,7 +53,7 @@ def register(app: typer.Typer) -> None:
                     ledger,
                     rows,
                     (name, letters.digest, letters.templates.digest),
-                    (picked, to.strip(), digest),
+                    (row, picked, to.strip(), digest),
                 )
                 job = Job(session, ledger, run, letters, Limits())
                 job.send(reconcile=False)
@@ -69,6 +71,18 @@ def _check(address: str) -> None:
     what = fault(address.strip())
     if what is not None:
         raise UsageError(f"--to {address!r}: {what.rstrip('.')}.", hint="Give one address of your own.")
+
+
+def _check_name(file: Path) -> None:
+    """Refuse a list whose name no run can have: the run is named after it.
+
+    Raises:
+        UsageError: It is not printable.
+    """
+    if not file.name.isprintable():
+        raise UsageError(
+            f"A run cannot be named after {file.name!a}: a name is printable.", hint="Rename the list."
+        )
 
 
 def _content(letters: Composer, rows: RecipientList, picked: Picked, row: int, to: str) -> bytes:
@@ -91,7 +105,7 @@ def _load(
     ledger: Ledger,
     rows: RecipientList,
     names: tuple[str, str, str],
-    message: tuple[Picked, str, bytes],
+    message: tuple[int, Picked, str, bytes],
 ) -> Run:
     """A run of one message: the row's, but for its recipient.
 
@@ -100,7 +114,7 @@ def _load(
         ledger: Open for writing.
         rows: The list.
         names: The run's, the templates' digest, and theirs without the reference.
-        message: The row, its recipient, its content digest.
+        message: The row's number, the row, its recipient, its content digest.
 
     Raises:
         ListRefused: The recipient is suppressed.
@@ -108,7 +122,7 @@ def _load(
     from bulk_pec.cli import wiring
     from bulk_pec.ledger.loading import NewRun
 
-    picked, to, digest = message
+    row, picked, to, digest = message
     new = NewRun(
         name=names[0],
         list_name=rows.path.name,
@@ -119,7 +133,7 @@ def _load(
         words_digest=names[2],
     )
     with ledger.load(new, wiring.clock().now()) as loading:
-        if loading.add([(1, picked.key, to, picked.values_json, digest, None, None)]):
+        if loading.add([(row, picked.key, to, picked.values_json, digest, None, None)]):
             raise ListRefused(
                 f"{to} is suppressed: it is never to be written to.",
                 hint="Give another address, or take it off with `bulk-pec suppress remove`.",

@@ -150,6 +150,7 @@ lookups = Table(
     Column("tax_code", Text, primary_key=True, comment="upper-case"),
     Column("address", Text, comment="what the company service answered; NULL: it knows none"),
     Column("asked_at", _BIG, nullable=False),
+    Column("service", Text, nullable=False, server_default=text("''"), comment="the base URL that was asked"),
     comment="the company service's answers, which cost money",
 )
 
@@ -159,6 +160,7 @@ domains = Table(
     Column("domain", Text, primary_key=True, comment="lower-case"),
     Column("certified", Boolean, nullable=False, comment="whether it uses certified mail"),
     Column("asked_at", _BIG, nullable=False),
+    Column("service", Text, nullable=False, server_default=text("''"), comment="the base URL that was asked"),
     comment="the registry's answers, which cost money",
 )
 

@@ -194,7 +194,7 @@ def _line(problem: RowProblem) -> str:
         *([] if problem.row is None else [f"row {problem.row:,}"]),
         *([] if problem.column is None else [f"column {problem.column}"]),
     ]
-    value = f" “{problem.value}”" if problem.value else ""
+    value = f" “{' '.join(problem.value.splitlines())}”" if problem.value else ""
     return f"  {', '.join(where) or 'the list'}{value}: {problem.what.rstrip('.')}. {problem.todo}".rstrip()
 
 

@@ -23,6 +23,13 @@ def upgrade() -> None:
         sa.Column("domain", sa.Text(), nullable=False, comment="lower-case"),
         sa.Column("certified", sa.Boolean(), nullable=False, comment="whether it uses certified mail"),
         sa.Column("asked_at", _BIG, nullable=False),
+        sa.Column(
+            "service",
+            sa.Text(),
+            server_default=sa.text("''"),
+            nullable=False,
+            comment="the base URL that was asked",
+        ),
         sa.PrimaryKeyConstraint("domain", name=op.f("pk_domains")),
         comment="the registry's answers, which cost money",
     )
@@ -36,6 +43,13 @@ def upgrade() -> None:
             comment="what the company service answered; NULL: it knows none",
         ),
         sa.Column("asked_at", _BIG, nullable=False),
+        sa.Column(
+            "service",
+            sa.Text(),
+            server_default=sa.text("''"),
+            nullable=False,
+            comment="the base URL that was asked",
+        ),
         sa.PrimaryKeyConstraint("tax_code", name=op.f("pk_lookups")),
         comment="the company service's answers, which cost money",
     )

@@ -263,7 +263,7 @@ def test_only_what_is_wanted_is_asked(
 
 def test_an_answer_that_is_no_address_is_the_row_s_problem(office: Office) -> None:
     """What the service says is judged like what a list says."""
-    office.ledger.answers.keep_address(LISTED, "not an address", NOW)
+    office.ledger.answers.keep_address(LISTED, "not an address", NOW, office.url)
     known = office.enriched("lookup = true")
     (batch,) = known.batches(100)
     refused = {row.row: row for row in batch.set_aside}
@@ -274,7 +274,7 @@ def test_an_answer_that_is_no_address_is_the_row_s_problem(office: Office) -> No
 
 def test_warnings_are_in_order_and_complete(office: Office) -> None:
     """Those of filled rows stand among the others."""
-    office.ledger.answers.keep_address(LISTED, "qualcuno@libero.it", NOW)
+    office.ledger.answers.keep_address(LISTED, "qualcuno@libero.it", NOW, office.url)
     rows = [(f"k{number}", f"p{number}@gmail.com", "") for number in range(1, 120)]
     rows[4] = ("k5", "", LISTED)
     known = office.enriched("lookup = true", rows, ask=False)
@@ -291,4 +291,14 @@ def test_what_was_answered_before_a_failure_is_kept(office: Office, monkeypatch:
     with pytest.raises(CredentialsRefused):
         load(office.session(), office.ledger, office.write(ROWS), "uno")
     assert office.ledger.runs.names() == []
-    assert office.ledger.answers.addresses([LISTED]) == {LISTED: LISTEDS}
+    assert office.ledger.answers.addresses([LISTED], office.url) == {LISTED: LISTEDS}
+
+
+def test_what_a_wrong_address_answered_is_asked_again(office: Office) -> None:
+    """A service that knows nothing of the question says "not found" too: mended, the URL is asked anew."""
+    wrong = "https://example.org"
+    office.ledger.answers.keep_address(LISTED, None, NOW, wrong)
+    office.ledger.answers.keep_domain("uno.example", NOW, wrong, certified=False)
+    list(office.enriched().batches(100))
+    assert office.ledger.answers.addresses([LISTED], office.url) == {LISTED: LISTEDS}
+    assert office.ledger.answers.domains(["uno.example"], office.url) == {"uno.example": True}

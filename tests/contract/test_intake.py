@@ -6,7 +6,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from support.intake import Home
+from support.intake import NOWHERE, Home
 from support.ledgers import NOW, REJECTED, Desk, recount
 
 from bulk_pec.cli import wiring
@@ -59,7 +59,7 @@ def test_the_export_shows_the_input_as_it_was_and_says_what_was_looked_up(asking
     """The letter is made with the address that was found; the list's own cell stays what it was."""
     path = asking.write(LOOKED_UP)
     with asking.ledger() as ledger:
-        ledger.answers.keep_address("00000010157", FOUND, NOW)
+        ledger.answers.keep_address("00000010157", FOUND, NOW, NOWHERE)
         run = asking.load(ledger, path)
         recount(ledger, run)
         desk = Desk.of(ledger, run)
@@ -84,10 +84,10 @@ def test_rows_set_aside_after_a_look_up_are_the_lists_own(asking: Home) -> None:
     rows = "001;;Uno;00000010157\n002;;Due;00000070151\n003;c@tre.example;Tre;\n"
     path = asking.write("numero;pec;nome;cf\n" + rows)
     with asking.ledger() as ledger:
-        ledger.answers.keep_address("00000010157", "chiuso", NOW)
-        ledger.answers.keep_address("00000070151", "info@uno.example", NOW)
-        ledger.answers.keep_domain("uno.example", NOW, certified=False)
-        ledger.answers.keep_domain("tre.example", NOW, certified=True)
+        ledger.answers.keep_address("00000010157", "chiuso", NOW, NOWHERE)
+        ledger.answers.keep_address("00000070151", "info@uno.example", NOW, NOWHERE)
+        ledger.answers.keep_domain("uno.example", NOW, NOWHERE, certified=False)
+        ledger.answers.keep_domain("tre.example", NOW, NOWHERE, certified=True)
         run = asking.load(ledger, path)
         first, second, _ = asking.exported(ledger, run)
     assert [(row["state"], row["pec"]) for row in (first, second)] == [("invalid", "")] * 2
@@ -100,8 +100,8 @@ def test_duplicates_and_suppressed_rows_show_what_was_looked_up(asking: Home) ->
     """They never become messages, and are shown as the list has them all the same."""
     rows = "001;;Uno;00000010157\n001;;Due;00000010157\n003; ;Tre;00000070151\n"
     with asking.ledger() as ledger:
-        ledger.answers.keep_address("00000010157", FOUND, NOW)
-        ledger.answers.keep_address("00000070151", "no@tre.example", NOW)
+        ledger.answers.keep_address("00000010157", FOUND, NOW, NOWHERE)
+        ledger.answers.keep_address("00000070151", "no@tre.example", NOW, NOWHERE)
         ledger.suppressions.add(["no@tre.example"], "asked", NOW)
         run = asking.load(ledger, asking.write("numero;pec;nome;cf\n" + rows))
         shown = [(row["state"], row["pec"], row["reason"]) for row in asking.exported(ledger, run)]
@@ -114,7 +114,7 @@ def test_duplicates_and_suppressed_rows_show_what_was_looked_up(asking: Home) ->
 def test_a_plan_says_how_many_addresses_were_looked_up(asking: Home) -> None:
     """In its figures, and for people."""
     with asking.ledger() as ledger:
-        ledger.answers.keep_address("00000010157", FOUND, NOW)
+        ledger.answers.keep_address("00000010157", FOUND, NOW, NOWHERE)
     found = asking.planned(asking.write(LOOKED_UP))
     assert found.listed.looked_up == 2
     assert document(found)["rows"]["looked_up"] == 2
@@ -124,7 +124,7 @@ def test_a_plan_says_how_many_addresses_were_looked_up(asking: Home) -> None:
 def test_what_a_look_up_did_not_find_is_said_as_that(asking: Home) -> None:
     """Whoever reads it knows that the register was asked, and that asking again is no help."""
     with asking.ledger() as ledger:
-        ledger.answers.keep_address("00000010157", None, NOW)
+        ledger.answers.keep_address("00000010157", None, NOW, NOWHERE)
         rows = asking.exported(ledger, asking.load(ledger, asking.write(LOOKED_UP)))
     assert [row["state"] for row in rows] == ["invalid", "invalid", "pending"]
     assert "the company service knows none for this tax code" in rows[0]["reason"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.intake import Home
+from support.intake import NOWHERE, Home
 from support.ledgers import NOW
 
 from bulk_pec.cli import wiring
@@ -33,8 +33,8 @@ def picked(home: Home, row: int) -> Picked:
 def test_a_row_has_the_address_that_was_looked_up(home: Home) -> None:
     """As after `plan --lookups`; the others are what they were."""
     with home.ledger() as ledger:
-        ledger.answers.keep_address("00000010157", FOUND, NOW)
-        ledger.answers.keep_address("00000070151", None, NOW)
+        ledger.answers.keep_address("00000010157", FOUND, NOW, NOWHERE)
+        ledger.answers.keep_address("00000070151", None, NOW, NOWHERE)
     assert (picked(home, 1).recipient, picked(home, 1).values["pec"]) == (FOUND, FOUND)
     assert picked(home, 3).recipient == "c@tre.example"
     with pytest.raises(ListRefused, match="the company service knows none for this tax code"):
