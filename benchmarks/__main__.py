@@ -19,6 +19,7 @@ from benchmarks import (
     engine,
     first_post,
     hosts,
+    intake,
     load,
     machine,
     memory,
@@ -32,6 +33,7 @@ from benchmarks.servers import postgres, receiver
 from benchmarks.workshop import Workshop
 
 BENCHMARKS: dict[str, Callable[[Workshop], table.Findings]] = {
+    "intake": intake.measure,
     "load": load.measure,
     "status": status.measure,
     "first_post": first_post.measure,

@@ -25,7 +25,7 @@ SMALL = 1000
 
 _ROOT = Path(__file__).parents[1]
 _SAMPLE = _ROOT / "samples" / "make_sample.py"
-_LOADED = (0, 3)  # 3: the samples' shape has three invalid rows and two duplicates, at any size
+LOADED = (0, 3)  # 3: the samples' shape has three invalid rows and two duplicates, at any size
 _CONFIG = """\
 [ledger]
 url = "{ledger}"
@@ -36,6 +36,7 @@ max_per_second = {rate}
 address = "ufficio@pec.example"
 [recipients]
 key_column = "numero"
+tax_code_column = "codice_fiscale"
 [message]
 subject = "Avviso n. {{{{ numero }}}}"
 body_file = "{body}"
@@ -150,7 +151,7 @@ class Workshop:
     def load(self, home: Home, path: Path) -> Ran:
         """`bulk-pec load` of a list; on all cores, as a user runs it."""
         arguments = ["load", str(path), "--name", RUN, "--json"]
-        return self.command(home, arguments, cores=tuple(ALL), codes=_LOADED)
+        return self.command(home, arguments, cores=tuple(ALL), codes=LOADED)
 
     def built(self, kind: Kind, rows: int) -> Home:
         """A loaded ledger of so many rows, built once; copy it rather than write to it."""
@@ -201,10 +202,11 @@ class Workshop:
         )
 
 
-def environment(home: Home) -> dict[str, str]:
-    """What our command needs to know."""
+def environment(home: Home | None = None) -> dict[str, str]:
+    """What our command, or a child that needs no configuration, is to know."""
     paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**_SECRETS, "BULK_PEC_CONFIG": str(home.config), "PYTHONPATH": os.pathsep.join(paths)}
+    config = {} if home is None else {"BULK_PEC_CONFIG": str(home.config)}
+    return {**_SECRETS, **config, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def last_line(ran: Ran) -> dict[str, Any]:

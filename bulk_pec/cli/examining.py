@@ -2,98 +2,34 @@
 
 from __future__ import annotations
 
-from array import array
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import orjson
 
 from bulk_pec.cli import wiring
-from bulk_pec.cli.enquiring import Enriched, enriched
-from bulk_pec.cli.loading import keys_repeat, too_many_invalid
+from bulk_pec.cli.enquiring import Enriched, enriched, waits
+from bulk_pec.cli.examination import Examination, Expiries
+from bulk_pec.cli.findings import Findings, problems_file
+from bulk_pec.cli.loading import keys_repeat, loaded_as, too_many_invalid
+from bulk_pec.cli.progress import Counted
+from bulk_pec.cli.proofreading import GoodRow, proofread
 from bulk_pec.cli.session import Session
-from bulk_pec.composing import Problem as LetterProblem
 from bulk_pec.composing import Proofreader
 from bulk_pec.composing.proofs import Proof
 from bulk_pec.config import RecipientsSettings
-from bulk_pec.domain.letters import recipients_of
+from bulk_pec.domain.addresses import canonicals
+from bulk_pec.domain.errors import ListRefused, UsageError
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.planning import LetterFacts, ListFacts, RowProblem
-from bulk_pec.recipients import Batch, CheckedRow, Keys, Problem, Rejects, SetAsideRow, rejects, shown
+from bulk_pec.ledger.runs import Run
+from bulk_pec.planning import Kind, LetterFacts, ListFacts, RowProblem
+from bulk_pec.recipients import RecipientList, Rejects, Repeats, RowWarning, SetAsideRow, rejects, shown
 
-_BATCH = 20_000
-KEPT = 1_000
-"""Problems, and warnings, that are kept with their words; beyond them they are only counted."""
-
-
-@dataclass(slots=True)
-class Examination:
-    """What was found, row by row.
-
-    Attributes:
-        rows: Data rows read.
-        invalid: Rows that can be no message.
-        suppressed: Rows whose address is never to be written to.
-        repeated: Rows that an earlier run has said already; one that is loaded under a key with ``#2`` is
-            not found here, only by loading.
-        composed: Rows of which a letter was made, duplicates included.
-        addresses: Of all messages together.
-        problems: What is wrong, the first `KEPT`; `problems_total` in all.
-        warnings: What is doubtful, likewise.
-        digests: Of the files attached, with their sizes.
-    """
-
-    rows: int = 0
-    invalid: int = 0
-    suppressed: int = 0
-    repeated: array[int] = field(default_factory=lambda: array("q"))
-    composed: int = 0
-    addresses: int = 0
-    problems: list[RowProblem] = field(default_factory=list)
-    problems_total: int = 0
-    warnings: list[RowProblem] = field(default_factory=list)
-    warnings_total: int = 0
-    largest: int = 0
-    largest_row: int | None = None
-    total: int = 0
-    digests: dict[bytes, int] = field(default_factory=dict)
-    keys: Keys = field(default_factory=Keys)
-
-    def problem(self, row: int, problem: Problem | LetterProblem) -> None:
-        """Something that is wrong with a row."""
-        self.problems_total += 1
-        if len(self.problems) < KEPT:
-            self.problems.append(
-                RowProblem(row, problem.column, problem.what, problem.todo, value=problem.value)
-            )
-
-    def warn(self, row: int | None, what: str, todo: str) -> None:
-        """Something that is doubtful."""
-        self.warnings_total += 1
-        if len(self.warnings) < KEPT:
-            self.warnings.append(RowProblem(row, None, what, todo))
-
-    def letter(self, row: CheckedRow, proof: Proof) -> None:
-        """A row that becomes a message."""
-        self.composed += 1
-        self.addresses += len(recipients_of(row[2]))
-        self.total += proof.size
-        if proof.size > self.largest:
-            self.largest, self.largest_row = proof.size, row[0]
-        for file in proof.enclosed:
-            self.digests[file.sha256] = file.size
-
-    def letters(self) -> LetterFacts:
-        """The letters' side of the plan."""
-        return LetterFacts(
-            largest=self.largest,
-            largest_row=self.largest_row,
-            total=self.total,
-            attachments=len(self.digests),
-            attachments_bytes=sum(self.digests.values()),
-        )
+_CELL = 80
+"""Characters of a cell that are shown, at most."""
+_SAID = "messages are in an earlier run, to the same recipients in the same words"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +39,27 @@ class Examined:
     Attributes:
         listed: What was read.
         letters: What was rendered.
-        addresses: Of all messages together; duplicates are reckoned as messages to one.
-        letter_bytes: Of one message with its attachments: the mean.
-        refused: Whether loading would refuse the list for something else than invalid rows.
+        messages: How many messages there are to send: those that have not expired.
+        addresses: Of these together; duplicates are reckoned as messages to one.
+        letter_bytes: Of one message with its attachments, as a mail: the mean.
+        expiries: Place among these messages, and last moment, of each that will expire.
+        refusal: Why loading would refuse the list; None if it would not.
+        only_invalid: That is for its invalid rows alone.
     """
 
     listed: ListFacts
     letters: LetterFacts
+    messages: int
     addresses: int
     letter_bytes: int
-    refused: bool
+    expiries: Expiries = field(repr=False)
+    refusal: ListRefused | None = None
+    only_invalid: bool = False
 
 
-def examine(session: Session, path: Path, *, rejects_path: Path | None, ask: bool) -> Examined:
+def examine(
+    session: Session, path: Path, *, rejects_path: Path | None, ask: bool, problems_path: Path | None = None
+) -> Examined:
     """Read, check and render a whole list.
 
     Args:
@@ -123,24 +67,28 @@ def examine(session: Session, path: Path, *, rejects_path: Path | None, ask: boo
         path: The list.
         rejects_path: Where bad rows are written in the list's own form, if anywhere.
         ask: Whether paid look-ups may be made.
+        problems_path: Where everything that is found is written, a line each, if anywhere.
     """
     letters = wiring.composer(session.config())
-    found = Examination()
     with ExitStack() as stack:
         rows = stack.enter_context(wiring.recipient_list(session.config(), path, letters))
         ledger = _ledger(session, stack, write=ask)
         known = enriched(session, ledger, rows, ask=ask)
         bad = stack.enter_context(rejects(rows, rejects_path)) if rejects_path is not None else None
-        reader = _Reader(found, Proofreader(letters, rows.columns), ledger, letters.digest, bad)
-        reader.read(known)
+        into = stack.enter_context(problems_file(problems_path)) if problems_path is not None else None
+        found = Examination(Findings(into))
+        run = None if ledger is None else loaded_as(ledger, rows, letters)
+        reader = _Reader(
+            session, found, Proofreader(letters, rows.columns), ledger, bad, wiring.clock().now()
+        )
+        # What was loaded already is no repeat of itself.
+        reader.read(known, None if run is not None else letters.templates.digest)
         reader.tell(known)
-        return _examined(session.config().settings.recipients, path, found, shown(rows))
+        return _examined(session.config().settings.recipients, found, known, run)
 
 
 def _ledger(session: Session, stack: ExitStack, *, write: bool) -> Ledger | None:
     """The ledger, for suppressions, earlier runs and kept answers; None if there is none yet."""
-    from bulk_pec.domain.errors import UsageError
-
     try:
         return stack.enter_context(session.ledger("write" if write else "read"))
     except UsageError:
@@ -149,129 +97,214 @@ def _ledger(session: Session, stack: ExitStack, *, write: bool) -> Ledger | None
 
 @dataclass(slots=True)
 class _Reader:
+    session: Session
     found: Examination
     proofs: Proofreader
     ledger: Ledger | None
-    template: str
     bad: Rejects | None
+    now: int
 
-    def read(self, known: Enriched) -> None:
-        for batch in known.batches(_BATCH):
-            self.found.rows += len(batch)
-            self._warn(batch)
-            good, failed = self._proofread(batch.rows)
-            self._refuse(batch.set_aside, failed)
-            self._take(self._wanted(good))
+    def read(self, known: Enriched, words: str | None) -> None:
+        """Every row; `words`, the templates' digest, tells which earlier runs are looked at; None: none."""
+        with Counted(self.session, "Checked") as counted:
+            for part in proofread(known, self.proofs.proof):
+                lines = [_warning(one) for one in part.batch.warnings]
+                aside = [row for row in part.aside if not waits(row)]
+                self._refuse(aside, lines)
+                good = self._sendable(part.good, lines)
+                self._take(good, known.rows, lines)
+                self._note_repeats(good, words, lines)
+                self.found.findings.take(lines)
+                self.found.rows += len(part.batch)
+                counted.add(len(part.batch))
 
     def tell(self, known: Enriched) -> None:
-        """Warn of what nobody has asked for yet."""
+        """Warn of what nobody has asked for yet, and of rows that are none."""
+        warn = self.found.findings.warn
+        if known.empty:
+            warn(f"Rows without anything in them: {known.empty:,}", "They are left out, as blank lines are.")
+        later = "`plan --lookups` does it now. Each may cost."
         if known.unasked:
-            what = f"{known.unasked:,} rows lack an address that can be looked up"
-            self.found.warn(None, what, "Loading looks them up; `plan --lookups` does it now. Each may cost.")
+            what = f"Rows that lack an address that can be looked up: {known.unasked:,}"
+            warn(what, f"Loading looks them up; {later} The forecast is without them.")
         if known.unjudged:
-            what = f"{len(known.unjudged):,} domains were not asked about yet"
-            self.found.warn(None, what, "Loading asks; `plan --lookups` does it now. Each may cost.")
+            warn(f"Domains that were not asked about yet: {len(known.unjudged):,}", f"Loading asks; {later}")
+        if self.found.expiries.expired:
+            what = f"Messages that have expired already: {len(self.found.expiries.expired):,}"
+            warn(what, "They would be loaded and cancelled unsent; the forecast is without them.")
 
-    def _warn(self, batch: Batch) -> None:
-        found = self.found
-        for warning in batch.warnings[: max(0, KEPT - len(found.warnings))]:
-            found.warnings.append(
-                RowProblem(warning.row, warning.column, warning.what, warning.todo, value=warning.value)
-            )
-        found.warnings_total += batch.warned
+    def _refuse(self, aside: list[SetAsideRow], lines: list[RowProblem]) -> None:
+        """The rows that can be no message."""
+        self.found.invalid += len(aside)
+        for row in aside:
+            lines += (RowProblem(row.row, one.column, one.what, one.todo, one.value) for one in row.problems)
+            if self.bad is not None:
+                self.bad.add(row)
 
-    def _proofread(
-        self, rows: list[CheckedRow]
-    ) -> tuple[list[tuple[CheckedRow, Proof]], list[tuple[CheckedRow, tuple[LetterProblem, ...]]]]:
-        """The rows with their letters, and those of which none can be made."""
-        good: list[tuple[CheckedRow, Proof]] = []
-        failed: list[tuple[CheckedRow, tuple[LetterProblem, ...]]] = []
-        for row in rows:
-            proof = self.proofs.proof(row[2], orjson.loads(row[3]))
-            if isinstance(proof, Proof):
-                good.append((row, proof))
-            else:
-                failed.append((row, proof))
-        return good, failed
-
-    def _refuse(
-        self, aside: list[SetAsideRow], failed: list[tuple[CheckedRow, tuple[LetterProblem, ...]]]
-    ) -> None:
-        """Note the invalid rows, in the order of the file."""
-        tell = {row.row: partial(self._set_aside, row) for row in aside}
-        tell |= {row[0]: partial(self._failed, row, problems) for row, problems in failed}
-        for number in sorted(tell):
-            tell[number]()
-        self.found.invalid += len(tell)
-
-    def _set_aside(self, row: SetAsideRow) -> None:
-        for problem in row.problems:
-            self.found.problem(row.row, problem)
-        if self.bad is not None:
-            self.bad.add(row)
-
-    def _failed(self, row: CheckedRow, problems: tuple[LetterProblem, ...]) -> None:
-        for problem in problems:
-            self.found.problem(row[0], problem)
-        if self.bad is not None:
-            self.bad.add_checked(row, "; ".join(f"{problem.what} ({problem.todo})" for problem in problems))
-
-    def _wanted(self, good: list[tuple[CheckedRow, Proof]]) -> list[tuple[CheckedRow, Proof]]:
-        """The letters whose addresses are not suppressed; as in loading, those are looked at last."""
+    def _sendable(self, good: list[GoodRow[Proof]], lines: list[RowProblem]) -> list[GoodRow[Proof]]:
+        """The rows whose addresses are not suppressed; as in loading, those are looked at last."""
         if self.ledger is None or not good:
             return good
-        addresses = {one for row, _ in good for one in recipients_of(row[2].lower())}
+        addresses = {one for row in good for one in canonicals(row[2])}
         known = self.ledger.suppressions.among(addresses)
         if not known:
             return good
-        kept = [each for each in good if not known.keys() & set(recipients_of(each[0][2].lower()))]
+        kept: list[GoodRow[Proof]] = []
+        for row in good:
+            reasons = [known[one] for one in canonicals(row[2]) if one in known]
+            if reasons:
+                lines.append(
+                    _aside(row[0], Kind.SUPPRESSED, ": ".join(filter(None, ("suppressed", reasons[-1]))))
+                )
+            else:
+                kept.append(row)
         self.found.suppressed += len(good) - len(kept)
         return kept
 
-    def _take(self, good: list[tuple[CheckedRow, Proof]]) -> None:
-        for row, proof in good:
-            self.found.letter(row, proof)
-        self.found.keys.add([row for row, _ in good])
-        if self.ledger is not None and good:
-            asked = [(row[1], proof.digest) for row, proof in good]
-            said = self.ledger.views.said_before(self.template, asked)
-            self.found.repeated.extend(row[0] for row, proof in good if (row[1], proof.digest) in said)
+    def _take(self, good: list[GoodRow[Proof]], rows: RecipientList, lines: list[RowProblem]) -> None:
+        expired = len(self.found.expiries.expired)
+        for row in good:
+            self.found.letter(row, self.now)
+        self.found.keys.add([row[:4] for row in good])
+        gone = frozenset(self.found.expiries.expired[expired:])
+        if gone:
+            lines += (
+                _expired(row, rows, self.session.config().settings.recipients.expires_at_column)
+                for row in good
+                if row[0] in gone
+            )
+
+    def _note_repeats(self, good: list[GoodRow[Proof]], words: str | None, lines: list[RowProblem]) -> None:
+        if self.ledger is None or words is None or not good:
+            return
+        said = self.ledger.views.said_where(words, [(row[1], row[4].digest) for row in good])
+        sent_again = self.session.config().settings.recipients.on_repeat == "warn"
+        for row in good if said else ():
+            place = said.get((row[1], row[4].digest))
+            if place is None:
+                continue
+            what = f"said already, as row {place[1]:,} of run {place[0]!r}"
+            if not self.found.repeated:
+                self.found.first_repeat = f"the first is row {row[0]}, as row {place[1]} of run {place[0]!r}"
+            self.found.repeated.append(row[0])
+            if sent_again:
+                todo = "It is sent again: [recipients] on_repeat is warn."
+                lines.append(RowProblem(row[0], None, what, todo, kind=Kind.WARNING))
+            else:
+                lines.append(_aside(row[0], Kind.REPEATED, what))
 
 
-def _examined(wanted: RecipientsSettings, path: Path, found: Examination, guesses: list[str]) -> Examined:
-    again = {repeat.row for repeat in found.keys.repeats()}
-    repeated = len(set(found.repeated) - again)
-    duplicate = 0 if wanted.on_duplicate == "keep" else len(again)
-    refused = _refusals(wanted, found, duplicate, repeated)
-    duplicate += repeated if wanted.on_repeat == "skip" else 0
-    if found.rows == found.invalid + duplicate + found.suppressed:
-        found.warn(None, "Loading refuses this list: it has no row to send", "Mend it.")
-    listed = ListFacts(
-        path=str(path),
+def _warning(one: RowWarning) -> RowProblem:
+    return RowProblem(one.row, one.column, one.what, one.todo, one.value, Kind.WARNING)
+
+
+def _aside(row: int, kind: Kind, what: str) -> RowProblem:
+    return RowProblem(row, None, what, "", kind=kind)
+
+
+def _expired(row: GoodRow[Proof], rows: RecipientList, column: str | None) -> RowProblem:
+    place = rows.columns.index(column) if column in rows.columns else None
+    value = "" if place is None else str(orjson.loads(row[3])[place])[:_CELL]
+    todo = "It would be cancelled unsent: correct the date, or leave the row out."
+    return RowProblem(row[0], column, "it has expired already", todo, value, Kind.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class _Duplicates:
+    """The rows that repeat a key, as findings: gone through more than once, and never held."""
+
+    repeats: Repeats
+
+    def __iter__(self) -> Iterator[RowProblem]:
+        for repeat in self.repeats:
+            yield _aside(repeat.row, Kind.DUPLICATE, f"same key as row {repeat.first:,}")
+
+
+def _examined(wanted: RecipientsSettings, found: Examination, known: Enriched, run: Run | None) -> Examined:
+    repeats = found.keys.repeats()
+    again = set() if wanted.on_duplicate == "keep" else {repeat.row for repeat in repeats}
+    if again:
+        found.findings.duplicates(_Duplicates(repeats), again)
+    repeated = set(found.repeated) - again
+    found.expiries.gone = sorted(again | repeated if wanted.on_repeat == "skip" else again)
+    facts = _facts(wanted, found, known, run, len(repeated))
+    why = [] if run is not None else _refusals(wanted, found, facts, len(again), len(repeated))
+    messages = facts.messages - facts.expired
+    never = len(found.expiries.gone) + facts.expired - len(found.expiries.expired)
+    return Examined(
+        listed=facts,
+        letters=found.letters(),
+        messages=messages,
+        addresses=max(messages, found.addresses - never),
+        letter_bytes=found.total // max(1, found.composed),
+        expiries=found.expiries,
+        refusal=_refusal(why),
+        only_invalid=why == [too_many_invalid(wanted, found.rows, found.invalid)],
+    )
+
+
+def _facts(
+    wanted: RecipientsSettings, found: Examination, known: Enriched, run: Run | None, repeated: int
+) -> ListFacts:
+    findings, rows, gone = found.findings, known.rows, found.expiries.gone
+    if run is not None:
+        _tell_loaded(found, rows.path, run)
+    elif repeated and wanted.on_repeat != "fail":
+        then = "They are left out" if wanted.on_repeat == "skip" else "They are sent again"
+        todo = f"{then}: [recipients] on_repeat is {wanted.on_repeat}."
+        findings.warn(f"{repeated:,} {_SAID}; {found.first_repeat}", todo)
+    aside = findings.set_aside(repeated if wanted.on_repeat != "warn" else 0)
+    form, *told = shown(rows)
+    guessed = len(rows.guesses)
+    return ListFacts(
+        path=str(rows.path),
         rows=found.rows,
         invalid=found.invalid,
-        duplicate=duplicate,
+        duplicate=len(gone),
         suppressed=found.suppressed,
-        problems=found.problems,
-        problems_total=found.problems_total,
-        warnings=found.warnings,
-        warnings_total=found.warnings_total,
-        guesses=guesses,
+        to_look_up=known.unasked,
+        looked_up=len(known.looked_up),
+        expired=len(set(found.expiries.expired).difference(gone)),
+        problems=findings.problems.first,
+        problems_total=findings.problems.total,
+        warnings=findings.warnings.first,
+        warnings_total=findings.warnings.total,
+        set_aside=aside.first,
+        set_aside_total=aside.total,
+        guesses=[form, *told[:guessed]],
+        sample=told[guessed:],
+        columns=rows.columns,
+        address_column=rows.address_column,
+        key_column=rows.key_column,
+        loaded_as=None if run is None else run.name,
     )
-    addresses = max(listed.messages, found.addresses - duplicate)
-    mean = found.total // max(1, found.composed)
-    return Examined(listed, found.letters(), addresses, mean, refused or not listed.messages)
 
 
-def _refusals(wanted: RecipientsSettings, found: Examination, duplicate: int, repeated: int) -> bool:
-    """Warn of what loading would refuse the list for; says whether it is more than its invalid rows."""
-    invalid = too_many_invalid(wanted, found.rows, found.invalid)
-    duplicates = keys_repeat(wanted, duplicate)
-    for why in (invalid, duplicates):
-        if why is not None:
-            found.warn(None, f"Loading refuses this list: {why}", "Mend it, or relax [recipients].")
-    if repeated:
-        then = {"fail": "Loading refuses them", "skip": "They are left out", "warn": "They are sent again"}
-        what = f"{repeated:,} messages are in an earlier run, to the same recipients in the same words"
-        found.warn(None, what, f"{then[wanted.on_repeat]}: [recipients] on_repeat is {wanted.on_repeat}.")
-    return duplicates is not None or (repeated > 0 and wanted.on_repeat == "fail")
+def _tell_loaded(found: Examination, path: Path, run: Run) -> None:
+    name = "" if run.name == path.stem else f" --name {run.name}"
+    found.findings.warn(
+        f"The list is loaded already, with these templates, as run {run.name!r} ({run.state.value})",
+        f"`bulk-pec run {path}{name}` goes on with it. The forecast is of the whole list; what is left of it "
+        f"says `bulk-pec status {run.name}`.",
+    )
+
+
+def _refusals(
+    wanted: RecipientsSettings, found: Examination, facts: ListFacts, again: int, repeated: int
+) -> list[str]:
+    """Everything for which loading would refuse the list."""
+    why = [too_many_invalid(wanted, found.rows, found.invalid), keys_repeat(wanted, again)]
+    if repeated and wanted.on_repeat == "fail":
+        why.append(f"{repeated:,} {_SAID}; {found.first_repeat}, and on_repeat is fail")
+    if not facts.messages and not facts.to_look_up:
+        why.append("it has no row to send")
+    return [one for one in why if one is not None]
+
+
+def _refusal(why: list[str]) -> ListRefused | None:
+    if not why:
+        return None
+    return ListRefused(
+        f"Loading would refuse this list: {'; and '.join(why)}.",
+        hint="Mend the list, or relax [recipients] in the configuration.",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -26,7 +27,14 @@ def terms(config: Config, ledger: Ledger, run: Run, figures: Figures, now: int) 
     return Terms(price, None if found.left else found.end_ms, found.binding)
 
 
-def foretold(config: Config, ledger: Ledger | None, run: Run | None, work: Work, now: int) -> Forecast:
+def foretold(
+    config: Config,
+    ledger: Ledger | None,
+    run: Run | None,
+    work: Work,
+    now: int,
+    free: Mapping[str, int] | None = None,
+) -> Forecast:
     """The forecast of what is still to be sent.
 
     Args:
@@ -35,16 +43,19 @@ def foretold(config: Config, ledger: Ledger | None, run: Run | None, work: Work,
         run: Whose budget is spent; None: a new one.
         work: What is to be sent; price and budget are filled in.
         now: Milliseconds since the epoch.
+        free: Bytes that the inboxes can take, by address, where known.
     """
     budget = config.settings.budget
     spent = ledger.views.spent(run) if ledger is not None and run is not None else 0.0
     work = replace(work, price=budget.price_per_message, max_cost=budget.max_cost, spent=spent)
-    return forecast(work, speed(config), calendar(config), _mailboxes(config, ledger, now), now)
+    return forecast(work, speed(config), calendar(config), _mailboxes(config, ledger, now, free), now)
 
 
-def _mailboxes(config: Config, ledger: Ledger | None, now: int) -> list[MailboxLimits]:
+def _mailboxes(
+    config: Config, ledger: Ledger | None, now: int, free: Mapping[str, int] | None
+) -> list[MailboxLimits]:
     """The mailboxes' limits, with what this day, month and year have used of them."""
-    limits = mailbox_limits(config)
+    limits = mailbox_limits(config, free)
     if ledger is None:
         return limits
     used = ledger.views.used([mailbox.address for mailbox in limits], calendar(config).period(now))
@@ -71,8 +82,8 @@ def speed(config: Config) -> Speed:
     return Speed(config.settings.api.max_per_second, config.settings.sending.concurrency)
 
 
-def mailbox_limits(config: Config) -> list[MailboxLimits]:
-    """What each mailbox may send; their inboxes' space is not known here."""
+def mailbox_limits(config: Config, free: Mapping[str, int] | None = None) -> list[MailboxLimits]:
+    """What each mailbox may send; `free`: what their inboxes can take, in bytes by address, where known."""
     return [
         MailboxLimits(
             mailbox.address,
@@ -80,6 +91,7 @@ def mailbox_limits(config: Config) -> list[MailboxLimits]:
             per_day=mailbox.max_per_day,
             per_month=mailbox.max_per_month,
             per_year=mailbox.max_per_year,
+            free_bytes=(free or {}).get(mailbox.address),
         )
         for mailbox in config.settings.mailboxes
     ] or [MailboxLimits("")]

@@ -50,5 +50,6 @@ def register(app: typer.Typer) -> None:
             {"schema": 1, "directory": str(directory), "files": list(_FILES)},
             f"Written to {directory.absolute()}: {names}.\n"
             "Next: set your mailbox in config.toml, put its secrets into BULK_PEC_TOKEN and "
-            "BULK_PEC_PASSWORD, then `bulk-pec run avvisi.csv`.",
+            "BULK_PEC_PASSWORD. Then `bulk-pec plan avvisi.csv` checks every row and letter, "
+            "and `bulk-pec run avvisi.csv` sends.",
         )

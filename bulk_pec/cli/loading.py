@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import orjson
-
 from bulk_pec.cli import wiring
 from bulk_pec.cli.enquiring import Enriched, enriched
+from bulk_pec.cli.progress import Counted
+from bulk_pec.cli.proofreading import Sorted, proofread
 from bulk_pec.cli.session import Session
 from bulk_pec.composing import Composer, Proofreader
-from bulk_pec.composing import Problem as LetterProblem
 from bulk_pec.config import Config, RecipientsSettings
 from bulk_pec.domain.errors import ListRefused, UsageError
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.loading import Loading, NewRow, NewRun, RefusedRow
+from bulk_pec.ledger.loading import Loading, NewRun, RefusedRow
 from bulk_pec.ledger.runs import Run
-from bulk_pec.recipients import Batch, Problem, SetAsideRow
+from bulk_pec.recipients import RecipientList, SetAsideRow
 
-_BATCH = 20_000
 _SHOWN = 10
 
 
@@ -32,6 +29,8 @@ class LoadReport:
     guesses: tuple[str, ...] = ()
     problems: list[str] = field(default_factory=list)
     warned: int = 0
+    empty: int = 0
+    expired: int = 0
 
     def problem(self, row: int, words: str) -> None:
         """Keep the first few; the export lists all."""
@@ -44,8 +43,16 @@ class LoadReport:
             session.say(guess)
         for problem in self.problems:
             session.say(f"Set aside, {problem}")
+        if self.empty:
+            session.say(f"Rows without anything in them, left out: {self.empty:,}.")
+        if self.expired:
+            session.say(
+                f"Messages that have expired already, and will be cancelled unsent: {self.expired:,}."
+            )
         if self.warned:
-            session.say(f"Warnings: {self.warned:,}; `bulk-pec plan` lists them by row.")
+            session.say(
+                f"Warnings: {self.warned:,}; `bulk-pec plan LIST --problems FILE` lists them all by row."
+            )
 
 
 def load(session: Session, ledger: Ledger, path: Path, name: str) -> tuple[Run, LoadReport]:
@@ -64,14 +71,16 @@ def load(session: Session, ledger: Ledger, path: Path, name: str) -> tuple[Run, 
             list_name=path.name,
             list_digest=rows.digest,
             template_digest=letters.digest,
-            columns=rows.columns,
+            columns=rows.names,
             mailboxes=tuple(mailbox.address.lower() for mailbox in config.settings.mailboxes),
+            words_digest=letters.templates.digest,
             keep_duplicates=config.settings.recipients.on_duplicate == "keep",
         )
         known = enriched(session, ledger, rows, ask=True)
         try:
             with ledger.load(new, wiring.clock().now()) as loading:
-                _fill(loading, known, letters, report)
+                with Counted(session, "Loaded") as counted:
+                    _fill(loading, known, letters, report, counted)
                 _judge(
                     config, loading, path
                 )  # first: what `_repeats` leaves out are no duplicates of the list
@@ -82,44 +91,29 @@ def load(session: Session, ledger: Ledger, path: Path, name: str) -> tuple[Run, 
     return ledger.runs.get(name), report
 
 
-def _fill(loading: Loading, known: Enriched, letters: Composer, report: LoadReport) -> None:
+def _fill(loading: Loading, known: Enriched, letters: Composer, report: LoadReport, counted: Counted) -> None:
     proofs = Proofreader(letters, known.rows.columns)
-    for batch in known.batches(_BATCH):
-        report.warned += batch.warned
-        good, refused = _proofread(batch, proofs, known.looked_up)
-        refused += [_refused(row) for row in batch.set_aside]
-        for duplicate in loading.add(good):
+    now = wiring.clock().now()
+    for part in proofread(known, proofs.read, proofs.digests):
+        report.warned += part.batch.warned
+        again = loading.add(part.good)
+        for duplicate in again:
             report.problem(duplicate.row, duplicate.reason)
-        loading.set_aside(refused)
-        for row in sorted(refused, key=lambda row: row.row):
+        report.expired += _expired(part, {one.row for one in again}, now)
+        loading.set_aside(map(_refused, part.aside))
+        for row in part.aside:
             report.problem(row.row, row.reason)
+        counted.add(len(part.batch))
+    report.empty = known.empty
 
 
-def _proofread(
-    batch: Batch, proofs: Proofreader, looked_up: Container[int]
-) -> tuple[list[NewRow], list[RefusedRow]]:
-    """The batch's rows with their content digests, and those of which no letter can be made."""
-    read, parse = proofs.read, orjson.loads
-    good: list[NewRow] = []
-    refused: list[RefusedRow] = []
-    for (row, key, recipient, fields), expires_at in zip(batch.rows, batch.expires, strict=True):
-        found = read(recipient, parse(fields))
-        if isinstance(found, bytes):
-            good.append((row, key, recipient, fields, found, expires_at, row in looked_up or None))
-        else:
-            refused.append(RefusedRow(row, key, recipient, _words(found), fields))
-    return good, refused
+def _expired(part: Sorted[bytes], gone: set[int], now: int) -> int:
+    """How many of a batch's messages have expired: they are loaded, and claiming cancels them."""
+    return sum(one[5] is not None and one[5] <= now and one[0] not in gone for one in part.good)
 
 
 def _refused(row: SetAsideRow) -> RefusedRow:
-    return RefusedRow(row.row, row.key, row.recipient_text, _words(row.problems), row.values_json)
-
-
-def _words(problems: Sequence[Problem | LetterProblem]) -> str:
-    return "; ".join(
-        f"{f'{problem.column}: ' if problem.column else ''}{problem.what} ({problem.todo})"
-        for problem in problems
-    )
+    return RefusedRow(row.row, row.key, row.recipient_text, row.reason, row.values_json)
 
 
 def _repeats(session: Session, loading: Loading, path: Path) -> None:
@@ -170,6 +164,16 @@ def keys_repeat(recipients: RecipientsSettings, duplicate: int) -> str | None:
     if duplicate and recipients.on_duplicate == "fail":
         return f"{duplicate} rows repeat a key and on_duplicate is fail"
     return None
+
+
+def loaded_as(ledger: Ledger, rows: RecipientList, letters: Composer) -> Run | None:
+    """The run that this list was loaded as, with these templates: it is gone on with, not loaded again.
+
+    Of several the one of the list's own name, else the latest.
+    """
+    runs = ledger.runs.of_list(rows.digest, letters.digest)
+    own = [run for run in runs if run.name == rows.path.stem]
+    return next(iter(own + runs), None)
 
 
 def check_same(session: Session, run: Run, path: Path | None) -> Composer:

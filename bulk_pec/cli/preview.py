@@ -25,15 +25,16 @@ def register(app: typer.Typer) -> None:
     ) -> Result:
         """Write one message as its recipient would see it, with its attachments; sends nothing."""
         from bulk_pec.cli import wiring
-        from bulk_pec.cli.picking import no_letter, pick
+        from bulk_pec.cli.picking import as_known, no_letter, pick
         from bulk_pec.composing import Uncomposable
         from bulk_pec.composing.preview import Preview, write
+        from bulk_pec.composing.sizes import oversized
         from bulk_pec.domain.references import LENGTH
 
         config = session.config()
         letters = wiring.composer(config)
         with wiring.recipient_list(config, file, letters) as rows:
-            picked = pick(rows, row)
+            picked = pick(as_known(session, rows), row)
         sample = "0" * LENGTH
         try:
             letter = letters.compose(picked.recipient, picked.values, sample)
@@ -41,6 +42,8 @@ def register(app: typer.Typer) -> None:
             raise no_letter(row, error.problems) from error
         sender = config.settings.mailboxes[0].address if config.settings.mailboxes else ""
         view = Preview(letter, sender, letters.templates.body_is_html, row=row, reference=sample)
+        if view.too_large:
+            raise no_letter(row, [oversized("body", "the message", view.size)])
         files = view.files()
         write(files, output)
         document = {"schema": 1, "row": row, "directory": str(output), "files": sorted(files)}

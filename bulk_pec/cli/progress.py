@@ -1,10 +1,11 @@
-"""Progress while sending: a bar on a terminal, a plain line now and then otherwise."""
+"""Progress while sending, and while reading a list: a bar on a terminal, else a plain line now and then."""
 
 from __future__ import annotations
 
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -14,11 +15,13 @@ from bulk_pec.domain.outcomes import Outcome, Verdict
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
-    from rich.progress import TaskID
+    from rich.progress import ProgressColumn, TaskID
 
 _SETTLED = frozenset({Verdict.SENT, Verdict.REJECTED, Verdict.IN_DOUBT})
 _EVERY = 300.0
 """Seconds between plain lines: a night's log stays short enough to read."""
+_READ_EVERY = 10.0
+"""The same while a list is read, at which somebody may be looking."""
 _ADDRESS = re.compile(r"[^\s<>]+@[^\s<>]+")
 
 
@@ -51,23 +54,10 @@ class Progress:
         return self
 
     def _open_bar(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
-        class Screen(Console):
-            """rich would end the process, and turn stdout away, when nobody reads stderr any more."""
-
-            def on_broken_pipe(self) -> None:
-                """Show nothing more; sending goes on."""
-                self.quiet = True
-
-        console = Screen(stderr=True, no_color=not self._session.color)
-        self._bar = Progress(
-            "Sending", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
-        )
+        self._bar = _bar(self._session, "Sending", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._task = self._bar.add_task("sending", total=self._total)
-        with suppress(OSError):  # a terminal that has gone
-            self._bar.start()
 
     def saw(self, outcome: Outcome) -> None:
         """One outcome more."""
@@ -94,3 +84,66 @@ class Progress:
                 self._bar.stop()
         elif self._counts:
             self._session.say(self._line())
+
+
+class Counted:
+    """Counts rows while a list is read and shows how many; what is over soon is not talked about.
+
+    Args:
+        session: Where to.
+        word: What is done with them: `Checked`.
+        clock: Seconds, of no origin.
+    """
+
+    def __init__(self, session: Session, word: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._session = session
+        self._word = word
+        self._clock = clock
+        self._rows = 0
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
+        self._told = clock()
+
+    def __enter__(self) -> Self:
+        if self._session.bar:
+            from rich.progress import BarColumn, TimeElapsedColumn
+
+            rows = "{task.completed:,.0f} rows"
+            self._bar = _bar(self._session, self._word, BarColumn(), rows, TimeElapsedColumn())
+            self._task = self._bar.add_task("reading", total=None)
+        return self
+
+    def add(self, rows: int) -> None:
+        """So many rows more."""
+        self._rows += rows
+        if self._bar is not None and self._task is not None:
+            with suppress(OSError):
+                self._bar.advance(self._task, rows)
+        elif self._clock() - self._told >= _READ_EVERY:
+            self._told = self._clock()
+            self._session.say(f"{self._word} {self._rows:,} rows so far.")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            with suppress(OSError):
+                self._bar.stop()
+
+
+def _bar(session: Session, *columns: str | ProgressColumn) -> Bar:
+    """A moving bar on stderr, begun."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    class Screen(Console):
+        """rich would end the process, and turn stdout away, when nobody reads stderr any more."""
+
+        def on_broken_pipe(self) -> None:
+            """Show nothing more; the work goes on."""
+            self.quiet = True
+
+    bar = Bar(*columns, console=Screen(stderr=True, no_color=not session.color))
+    with suppress(OSError):  # a terminal that has gone
+        bar.start()
+    return bar

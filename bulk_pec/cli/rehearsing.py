@@ -8,6 +8,7 @@ from typing import Any
 from bulk_pec.cli import forecasting, wiring
 from bulk_pec.cli.examining import examine
 from bulk_pec.cli.loading import check_same
+from bulk_pec.cli.plan import reason_of
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.exits import Exit, Reason
@@ -56,16 +57,13 @@ def _ledger(session: Session) -> Ledger | None:
 def _loaded(session: Session, ledger: Ledger | None, file: Path, name: str, limits: Limits) -> Result:
     session.config().sendable()
     examined = examine(session, file, rejects_path=None, ask=False)
-    work = Work(examined.listed.messages, addresses=examined.addresses, letter_bytes=examined.letter_bytes)
+    work = Work(examined.messages, addresses=examined.addresses, letter_bytes=examined.letter_bytes)
     found = forecasting.foretold(session.config(), ledger, None, work, wiring.clock().now())
     plan = Plan(examined.listed, examined.letters, found)
     first = f"Dry run: the list would be loaded as a new run {name!r}; nothing was loaded or sent."
     told = document(plan) | _told(session, "load", name, found, limits)
-    if examined.refused:
-        how = Reason.DATA
-    else:
-        how = Reason.ATTENTION if examined.listed.invalid else Reason.COMPLETE
-    return Result(told, "\n".join([first, text(plan), *_words(session, found, limits)]), Exit.of(how))
+    words = "\n".join([first, text(plan), *_words(session, found, limits)])
+    return Result(told, words, Exit.of(reason_of(examined)), error=examined.refusal)
 
 
 def _resumed(session: Session, ledger: Ledger, run: Run, file: Path | None, limits: Limits) -> Result:

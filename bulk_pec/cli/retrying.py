@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import orjson
 
@@ -18,6 +19,7 @@ from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.loading import Loaded, NewRow, NewRun, RefusedRow
 from bulk_pec.ledger.retries import Class, Failed, Retry
 from bulk_pec.ledger.runs import Run
+from bulk_pec.recipients.headers import adopt
 
 
 def classes_of(words: Sequence[str]) -> list[Class]:
@@ -63,13 +65,19 @@ def _letters(session: Session, run: Run) -> Composer:
         ListRefused: They use columns that the run's list had not.
     """
     letters = wiring.composer(session.config())
-    missing = sorted((letters.required_columns | letters.optional_columns) - set(run.columns))
+    missing = sorted((letters.required_columns | letters.optional_columns) - set(_columns(letters, run)))
     if missing:
         raise ListRefused(
             f"The templates use the column {missing[0]!r}, which the list of {run.name!r} had not.",
             hint="Nothing was loaded. Restore the templates, or load a new list.",
         )
     return letters
+
+
+def _columns(letters: Composer, run: Run) -> tuple[str, ...]:
+    """The run's columns as the templates spell them."""
+    needed = letters.required_columns | letters.optional_columns
+    return adopt(run.columns, needed, Path(run.list_name))[0]
 
 
 def _load(
@@ -83,6 +91,7 @@ def _load(
         template_digest=letters.digest,
         columns=run.columns,
         mailboxes=tuple(mailbox.address.lower() for mailbox in session.config().settings.mailboxes),
+        words_digest=letters.templates.digest,
         retry_of=run.id,
     )
     with ledger.retries.begin(new, wiring.clock().now()) as loading:
@@ -92,13 +101,14 @@ def _load(
 
 def _fill(loading: Retry, run: Run, classes: Collection[Class], letters: Composer) -> None:
     """Each letter is checked anew: a template or an attachment may be what was wrong with it."""
-    proofs = Proofreader(letters, run.columns)
+    columns = _columns(letters, run)
+    proofs = Proofreader(letters, columns)
     same = letters.digest == run.template_digest
     for page in loading.failed(run, classes):
         good: list[NewRow] = []
         refused: list[RefusedRow] = []
         for failed in page:
-            found = _proof(proofs, failed, same=same)
+            found = _proof(proofs, failed, len(columns), same=same)
             if isinstance(found, bytes):
                 good.append(
                     (
@@ -118,9 +128,9 @@ def _fill(loading: Retry, run: Run, classes: Collection[Class], letters: Compose
         loading.set_aside(refused)
 
 
-def _proof(proofs: Proofreader, failed: Failed, *, same: bool) -> bytes | tuple[Problem, ...]:
+def _proof(proofs: Proofreader, failed: Failed, width: int, *, same: bool) -> bytes | tuple[Problem, ...]:
     """The content digest; other templates than the run's may fail on a row that those did not."""
-    values = orjson.loads(failed.fields)
+    values = orjson.loads(failed.fields)[:width]  # behind them may stand a word on a look-up
     found = proofs.read(failed.recipient, values) if same else proofs.proof(failed.recipient, values)
     return found.digest if isinstance(found, Proof) else found
 

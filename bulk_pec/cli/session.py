@@ -116,13 +116,16 @@ class Session:
         """
         document, error = result.document, result.error
         if error is not None:
-            talk(f"bulk-pec: {error}")
             document = document | _told(error)
         words = "\n".join(filter(None, (result.text, result.closing)))
-        if self.as_json:
-            put(as_json(document, result.exit))
-        elif words:
-            put(words)
+        try:
+            if self.as_json:
+                put(as_json(document, result.exit))
+            elif words:
+                put(words)
+        finally:
+            if error is not None:  # last: what it says is not to scroll away above a long result
+                talk(f"bulk-pec: {error}")
         return int(result.exit.code)
 
     def fail(self, error: BulkPecError) -> int:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from typing import TextIO
 
 from bulk_pec.domain.errors import LedgerError
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class StdoutLost(LedgerError):
@@ -39,14 +42,24 @@ def _usable(stream: TextIO | None) -> TextIO:
     return stream
 
 
+def harmless(text: str) -> str:
+    """A text in which no cell of a list commands the terminal: control characters stand as escapes."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def line(text: str) -> str:
+    """A value as part of one line: no line of its own can be made up in it."""
+    return harmless(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def put(text: str) -> None:
-    """Print to stdout and see it leave.
+    """Print to stdout and see it leave; see `harmless`.
 
     Raises:
         StdoutLost: It could not be written.
     """
     try:
-        print(text, flush=True)
+        print(harmless(text), flush=True)
     except OSError as error:
         raise lost(error) from None
 
@@ -58,9 +71,9 @@ def lost(error: OSError) -> StdoutLost:
 
 
 def talk(text: str, end: str = "\n") -> None:
-    """Print to stderr; that nobody can read it there stops nothing."""
+    """Print to stderr; that nobody can read it there stops nothing. See `harmless`."""
     try:
-        print(text, end=end, file=sys.stderr, flush=True)
+        print(harmless(text), end=end, file=sys.stderr, flush=True)
     except OSError:
         sys.stderr = _nowhere()
 

@@ -9,6 +9,7 @@ import typer
 
 from bulk_pec.cli.command import command
 from bulk_pec.cli.session import Result, Session
+from bulk_pec.cli.streams import line
 from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.exits import Exit, Reason
 
@@ -52,7 +53,7 @@ def register(app: typer.Typer) -> None:
         rows = [
             {"address": one.address, "reason": one.reason, "added_at": iso(one.added_at)} for one in known
         ]
-        lines = [f"{row['address']}\t{row['added_at'][:10]}\t{row['reason']}" for row in rows]
+        lines = [f"{row['address']}\t{row['added_at'][:10]}\t{line(row['reason'])}" for row in rows]
         return Result({"schema": 1, "suppressions": rows}, "\n".join(lines) or "No address is suppressed.")
 
     @command(group, "import")
@@ -84,7 +85,9 @@ def register(app: typer.Typer) -> None:
 
 def _folded(addresses: list[str]) -> set[str]:
     """The addresses as they are compared, each once."""
-    return {address.strip().lower() for address in addresses}
+    from bulk_pec.domain.addresses import canonical
+
+    return set(map(canonical, addresses))
 
 
 def _now() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,20 +34,27 @@ def register(app: typer.Typer) -> None:
         """Send one row's message to yourself: a run of its own, recorded, with a reference of its own."""
         from bulk_pec.cli import wiring
         from bulk_pec.cli.job import Job, Limits
-        from bulk_pec.cli.picking import pick
+        from bulk_pec.cli.picking import as_known, pick
         from bulk_pec.cli.run import confirm
 
         config = session.config()
         config.sendable()
         _check(to)
+        _check_name(file)
         letters = wiring.composer(config)
         with wiring.recipient_list(config, file, letters) as rows:
-            picked = pick(rows, row)
+            picked = pick(as_known(session, rows), row)
             with session.ledger("write") as ledger:
-                name = _free_name(ledger, f"{rows.path.stem}.test")
+                name = _free_name(ledger, rows.path.name)
                 confirm(session, name, 1, yes=yes, otherwise="Nothing was loaded or sent: nobody said yes.")
                 digest = _content(letters, rows, picked, row, to.strip())
-                run = _load(session, ledger, rows, (name, letters.digest), (picked, to.strip(), digest))
+                run = _load(
+                    session,
+                    ledger,
+                    rows,
+                    (name, letters.digest, letters.templates.digest),
+                    (row, picked, to.strip(), digest),
+                )
                 job = Job(session, ledger, run, letters, Limits(), trial=True)
                 job.send(reconcile=False)
                 return job.outcome()
@@ -63,6 +71,18 @@ def _check(address: str) -> None:
     what = fault(address.strip())
     if what is not None:
         raise UsageError(f"--to {address!r}: {what.rstrip('.')}.", hint="Give one address of your own.")
+
+
+def _check_name(file: Path) -> None:
+    """Refuse a list whose name no run can have: the run is named after it.
+
+    Raises:
+        UsageError: It is not printable.
+    """
+    if not file.name.isprintable():
+        raise UsageError(
+            f"A run cannot be named after {file.name!a}: a name is printable.", hint="Rename the list."
+        )
 
 
 def _content(letters: Composer, rows: RecipientList, picked: Picked, row: int, to: str) -> bytes:
@@ -84,8 +104,8 @@ def _load(
     session: Session,
     ledger: Ledger,
     rows: RecipientList,
-    names: tuple[str, str],
-    message: tuple[Picked, str, bytes],
+    names: tuple[str, str, str],
+    message: tuple[int, Picked, str, bytes],
 ) -> Run:
     """A run of one message: the row's, but for its recipient.
 
@@ -93,8 +113,8 @@ def _load(
         session: For the mailbox.
         ledger: Open for writing.
         rows: The list.
-        names: The run's, and the templates' digest.
-        message: The row, its recipient, its content digest.
+        names: The run's, the templates' digest, and theirs without the reference.
+        message: The row's number, the row, its recipient, its content digest.
 
     Raises:
         ListRefused: The recipient is suppressed.
@@ -102,17 +122,18 @@ def _load(
     from bulk_pec.cli import wiring
     from bulk_pec.ledger.loading import NewRun
 
-    picked, to, digest = message
+    row, picked, to, digest = message
     new = NewRun(
         name=names[0],
         list_name=rows.path.name,
         list_digest=rows.digest,
         template_digest=names[1],
-        columns=rows.columns,
+        columns=rows.names,
         mailboxes=tuple(one.address.lower() for one in session.config().settings.mailboxes),
+        words_digest=names[2],
     )
     with ledger.load(new, wiring.clock().now()) as loading:
-        if loading.add([(1, picked.key, to, picked.values_json, digest, None, None)]):
+        if loading.add([(row, picked.key, to, picked.values_json, digest, None, None)]):
             raise ListRefused(
                 f"{to} is suppressed: it is never to be written to.",
                 hint="Give another address, or take it off with `bulk-pec suppress remove`.",
@@ -120,9 +141,11 @@ def _load(
     return ledger.runs.get(names[0])
 
 
-def _free_name(ledger: Ledger, stem: str) -> str:
-    """The first of ``stem-1``, ``stem-2`` … that no run has."""
+def _free_name(ledger: Ledger, list_name: str) -> str:
+    """The first of ``LIST.test-1``, ``LIST.test-2`` … that no run has."""
+    from bulk_pec.ledger.runs import trial_name
+
     number = 1
-    while ledger.runs.find(f"{stem}-{number}") is not None:
+    while ledger.runs.find(trial_name(list_name, number)) is not None:
         number += 1
-    return f"{stem}-{number}"
+    return trial_name(list_name, number)

@@ -40,8 +40,10 @@ def composer(config: Config) -> Composer:
         reference=message.reference,
         attachments=message.attachments,
     )
-    folder = Folder(config.resolve(message.attachments_dir)) if message.attachments else None
-    return Composer(templates, Files(folder) if folder is not None else None)
+    if not message.attachments:
+        return Composer(templates, None)
+    folder = Folder(config.resolve(message.attachments_dir), private=config.private_files())
+    return Composer(templates, Files(folder))
 
 
 def recipient_list(config: Config, path: Path, letters: Composer) -> RecipientList:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 
 import orjson
 
 from bulk_pec.composing.enclosures import Enclosures
 from bulk_pec.composing.files import Files
 from bulk_pec.composing.press import Plate, cell, has_control_characters, plate
-from bulk_pec.composing.problems import Problem, Uncomposable
+from bulk_pec.composing.problems import Uncomposable
+from bulk_pec.composing.sizes import ROOM, letter_size, oversized
 from bulk_pec.composing.templates import Templates
+from bulk_pec.domain.addresses import recipient_key
+from bulk_pec.domain.errors import ListRefused
 from bulk_pec.domain.letters import Attachment, Letter, recipients_of
+from bulk_pec.domain.problems import Problem
+from bulk_pec.domain.references import LENGTH
+
+_MOST_GROWN = 8
+"""A character is 4 bytes of UTF-8 at most, ``&#34;`` 5 where it is escaped, and 6 for ΐ in capitals."""
 
 
 class Composer:
@@ -24,17 +33,19 @@ class Composer:
 
     Attributes:
         templates: As given.
-        digest: Of the templates, hex.
+        digest: Of the templates, hex; `templates.digest` is the same but for the reference.
         required_columns: Columns of which an empty cell makes a row unusable.
         optional_columns: Columns that the templates need too, and that may be empty.
         subject_columns: Columns that the subject reads.
+        growth: Bytes that a character of a row's cells can add to the text, at most, where it is certain.
         certain: Whether a row whose required cells are filled surely makes a letter, but for its attachments.
 
     Raises:
-        ListRefused: A template has an error.
+        ListRefused: A template has an error, or its text alone is more than a message may hold.
     """
 
     def __init__(self, templates: Templates, files: Files | None = None) -> None:
+        _check_size(templates)
         self.templates = templates
         self.digest = templates.frozen_digest
         self._subject = plate(templates.subject, "[message] subject", html=False)
@@ -48,8 +59,15 @@ class Composer:
         self.required_columns = frozenset[str]().union(*(plate.uses.required for plate in plates))
         self.optional_columns = used - self.required_columns
         self.certain = _never_broken(self._subject) and self._body.uses.certain and _never_blank(self._body)
+        self.growth = _MOST_GROWN * sum(text.count("{{") for text in (templates.subject, templates.body))
         self._needed = sorted(used)
         self._digest_bytes = bytes.fromhex(templates.digest)
+
+    @property
+    def constant(self) -> int:
+        """Bytes of the text that do not come from a row, at most, where it is certain."""
+        texts = (self.templates.subject, self.templates.body, self.templates.reference)
+        return sum(len(text.encode()) for text in texts) + LENGTH
 
     @property
     def attaches(self) -> bool:
@@ -69,8 +87,8 @@ class Composer:
     ) -> bytes:
         """SHA-256 of what decides the message: the templates, the recipient, the values used, the files.
 
-        The reference is left out, so that the same message in two runs has the same digest. Names and
-        order of the attachments follow from templates and values.
+        The reference is left out, and so is how the recipient is spelled, so that the same message in two
+        runs has the same digest. Names and order of the attachments follow from templates and values.
 
         Args:
             recipient: As the list wrote it.
@@ -78,8 +96,22 @@ class Composer:
             places: From `places_of`.
             enclosed: SHA-256 of each attachment.
         """
-        used = orjson.dumps([recipient, *[values[place] for place in places]])
+        used = orjson.dumps([recipient_key(recipient), *[values[place] for place in places]])
         return hashlib.sha256(b"".join((self._digest_bytes, used, *enclosed))).digest()
+
+    def content_digests(
+        self, recipients: Iterable[str], rows: Iterable[str], places: Sequence[int]
+    ) -> list[bytes]:
+        """`content_digest` of many rows without attachments, each row's values as a JSON array of texts.
+
+        One expression, because a list has millions of rows.
+        """
+        pick, start = _picker(places), self._digest_bytes
+        sha256, dumps, loads = hashlib.sha256, orjson.dumps, orjson.loads
+        return [
+            sha256(start + dumps((recipient_key(recipient), *pick(loads(values))))).digest()
+            for recipient, values in zip(recipients, rows, strict=True)
+        ]
 
     def cells(self, values: Mapping[str, str | None]) -> dict[str, object]:
         """What the templates are given of a row: the columns they use, the blank ones as `EmptyCell`."""
@@ -133,6 +165,13 @@ class Composer:
         return tuple(self.enclosures.files.attachment(path) for path in self.enclosures.paths(cells))
 
 
+def _picker(places: Sequence[int]) -> Callable[[Sequence[str]], Sequence[str]]:
+    """Picks what stands at some places; `itemgetter` makes a tuple only of two or more."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda values: [values[place] for place in places]
+
+
 def digest_of(letter: Letter) -> str:
     """Hex SHA-256 of what one attempt says: recipients, subject, body, attachments (invariant 8)."""
     hashed = hashlib.sha256()
@@ -140,6 +179,16 @@ def digest_of(letter: Letter) -> str:
     for part in (*letter.recipients, letter.subject, letter.body, *attached):
         hashed.update(part.encode("utf-8", "surrogatepass") + b"\x1f")
     return hashed.hexdigest()
+
+
+def _check_size(templates: Templates) -> None:
+    """Refuse a template that is more than a message before it is compiled, which would take a while."""
+    size = letter_size(len(templates.body.encode()))
+    if size > ROOM:
+        told = oversized("body", "its text", size)
+        raise ListRefused(
+            f"The body's template {templates.body_name} is refused: {told.what}.", hint=told.todo
+        )
 
 
 def _never_broken(subject: Plate) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bulk_pec.composing.files import Facts, Files, oversized, too_large
+from bulk_pec.composing.files import Facts, Files
 from bulk_pec.composing.paths import PLACE, fault, twins
 from bulk_pec.composing.press import Plate, plate
-from bulk_pec.composing.problems import Problem, Uncomposable, shown
+from bulk_pec.composing.problems import Uncomposable, shown
+from bulk_pec.composing.sizes import letter_size, oversized, too_large
 from bulk_pec.domain.errors import ListRefused
+from bulk_pec.domain.problems import Problem
 
 _REMEMBERED = 4096
 
@@ -69,8 +71,9 @@ class Inspection:
                 found.append(self._look(path))
             except Uncomposable as error:
                 problems += error.problems
-        if not problems and too_large([facts.size for facts in found]):
-            problems.append(oversized(PLACE, sum(facts.size for facts in found)))
+        sizes = [facts.size for facts in found]
+        if not problems and too_large(0, sizes):
+            problems.append(oversized(PLACE, PLACE, letter_size(0, sizes)))
         if problems:
             raise Uncomposable.of(*problems)
         return tuple(found)

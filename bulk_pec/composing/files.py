@@ -17,15 +17,11 @@ from dataclasses import dataclass, field
 
 from bulk_pec.composing.folder import Folder, Stamp
 from bulk_pec.composing.media import HEAD, Content, agrees, content_of, mime_of
-from bulk_pec.composing.paths import name_of, problem
-from bulk_pec.composing.problems import Problem, Uncomposable, shown
+from bulk_pec.composing.paths import PLACE, name_of, problem
+from bulk_pec.composing.problems import Uncomposable, shown
+from bulk_pec.composing.sizes import encoded_size, letter_size, oversized, too_large
 from bulk_pec.domain.letters import Attachment
-
-LARGEST = 100_000_000
-"""Bytes of a whole message: the vendor's product page says 100 MB; the smaller megabyte is surely allowed."""
-
-_TEXT_ROOM = 1_000_000
-"""Of these, what is left for subject, body and envelope."""
+from bulk_pec.domain.problems import Problem
 
 KEPT = 256 << 20
 """Bytes of base64 kept at most, unless told otherwise."""
@@ -58,22 +54,6 @@ class Facts:
     def encoded(self) -> int:
         """Bytes of its base64."""
         return encoded_size(self.size)
-
-
-def encoded_size(size: int) -> int:
-    """Bytes of base64 for so many bytes, on one line (RFC 4648 §4)."""
-    return (size + 2) // 3 * 4
-
-
-def mailed_size(size: int) -> int:
-    """Bytes that so many take up in a mail: base64 in lines of 76 characters and CRLF (RFC 2045 §6.8)."""
-    encoded = encoded_size(size)
-    return encoded + (encoded + 75) // 76 * 2
-
-
-def too_large(sizes: list[int]) -> bool:
-    """Whether files of these sizes are more than one message may hold."""
-    return sum(mailed_size(size) for size in sizes) > LARGEST - _TEXT_ROOM
 
 
 @dataclass(slots=True)
@@ -122,8 +102,8 @@ class Files:
             known = self._known.get(path)
             if known is not None and known[0] == stamp:
                 return known[1]
-            if too_large([stamp.size]):
-                raise Uncomposable.of(oversized(path, stamp.size))
+            if too_large(0, [stamp.size]):
+                raise Uncomposable.of(oversized(PLACE, path, letter_size(0, [stamp.size])))
             facts = _hashed(path, descriptor, stamp)
         if self._is_settled(stamp):
             with self._index:
@@ -155,8 +135,8 @@ class Files:
             fresh = self._fresh(path, stamp)
             if fresh is not None:
                 return fresh
-            if too_large([stamp.size]):
-                raise Uncomposable.of(oversized(path, stamp.size))
+            if too_large(0, [stamp.size]):
+                raise Uncomposable.of(oversized(PLACE, path, letter_size(0, [stamp.size])))
             attachment = self._encoded(path, descriptor, stamp)
         if self._is_settled(stamp):
             self._keep(path, stamp, attachment)
@@ -257,12 +237,3 @@ def _checked_content(path: str, head: bytes) -> Content:
         what = f"the file {shown(path)!r} is not what its name says: its content is {content.value}"
         raise Uncomposable.of(problem(path, what, f"Check what {shown(name)!r} holds, or rename it."))
     return content
-
-
-def oversized(path: str, size: int) -> Problem:
-    """The problem of a file, or of all a letter's files together, that are more than a message may hold."""
-    megabytes = f"{mailed_size(size) / 1e6:,.1f} MB"
-    what = (
-        f"{shown(path)} would make a message of {megabytes}, and the provider takes {LARGEST / 1e6:,.0f} MB"
-    )
-    return problem(path, what, "Attach less, or a smaller file.")

@@ -10,14 +10,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from bulk_pec.composing.paths import problem
-from bulk_pec.composing.problems import Problem, Uncomposable, shown
+from bulk_pec.composing.problems import Uncomposable, shown
 from bulk_pec.domain.errors import ListRefused
+from bulk_pec.domain.problems import Problem
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _STEP = _FOLDER | os.O_NOFOLLOW
@@ -49,12 +50,15 @@ class Folder:
 
     Args:
         path: Of the folder; it may itself be reached by symbolic links.
+        private: Files that are never attached, by whatever name: names of attachments are made of cells of a
+            list that somebody else wrote, and the folder may be the one that holds the secrets.
 
     Raises:
         ListRefused: There is no such folder, or it cannot be entered.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, private: Iterable[Path] = ()) -> None:
+        self._private = frozenset(_identities(private))
         try:
             self.path = path.resolve(strict=True)
             self._root = str(self.path)
@@ -73,7 +77,8 @@ class Folder:
             path: Relative, and passed by `paths.fault`.
 
         Raises:
-            Uncomposable: It is not there, leads outside, is no plain file, is empty or cannot be read.
+            Uncomposable: It is not there, leads outside, is private, is no plain file, is empty or cannot be
+                read.
         """
         try:
             descriptor = self._descriptor(path)
@@ -83,6 +88,9 @@ class Folder:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
                 raise Uncomposable.of(_no_file(path))
+            if (found.st_dev, found.st_ino) in self._private:
+                what = f"the file {_told(path)} is bulk-pec's own and is never attached"
+                raise Uncomposable.of(problem(path, what, "Correct the cell its name comes from."))
             if not found.st_size:
                 raise Uncomposable.of(problem(path, f"the file {_told(path)} is empty", "Check the file."))
             yield descriptor, Stamp.of(found)
@@ -139,6 +147,14 @@ class Folder:
             case _:
                 what = f"the file {_told(path)} cannot be read: {error.strerror}"
                 return problem(path, what, "Check the file and who may read it.")
+
+
+def _identities(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
+    """What the system knows those files by that are there."""
+    for path in paths:
+        with suppress(OSError):
+            found = path.stat()
+            yield found.st_dev, found.st_ino
 
 
 def _no_file(path: str) -> Problem:

@@ -6,7 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 from bulk_pec.composing.press import has_control_characters
-from bulk_pec.composing.problems import Problem, shown
+from bulk_pec.composing.problems import shown
+from bulk_pec.domain.problems import Problem
 
 PLACE = "attachments"
 """What a problem with an attachment gives as its column."""

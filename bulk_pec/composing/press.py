@@ -11,15 +11,52 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined, UndefinedError
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bulk_pec.composing.columns import Uses, literals, reads_other_files, uses_of
-from bulk_pec.composing.problems import Problem, Uncomposable
+from bulk_pec.composing.problems import Uncomposable
 from bulk_pec.domain.errors import ListRefused
+from bulk_pec.domain.problems import Problem
 
-_BY_CHANCE = ("lipsum",)
+_GLOBALS = frozenset({"namespace", "range"})
+"""What a template is given besides its row. Every other name is a column's, or an error."""
+_LONGEST = 200_000_000
+"""Characters that a product may have: more than a message may hold, and less than the memory."""
 _CONTROL = frozenset({"Cc", "Zl", "Zp"})
 _INVISIBLE = "\u200b\ufeff"
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja2's sandbox, in which no product of a text and a cell takes all memory."""
+
+    intercepted_binops = frozenset({"*"})
+
+    def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
+        """Multiply.
+
+        Raises:
+            OverflowError: The product would be too long.
+        """
+        for text, times in ((left, right), (right, left)):
+            if (
+                isinstance(text, str | list | tuple)
+                and isinstance(times, int)
+                and len(text) * times > _LONGEST
+            ):
+                raise OverflowError("a product is too long")
+        return super().call_binop(context, operator, left, right)
+
+
+def _printable(value: object) -> object:
+    """What may be printed: no function, whose text would hold an address of this process's memory.
+
+    Raises:
+        TypeError: It is a function.
+    """
+    if callable(value) and not isinstance(value, str | Undefined):
+        raise TypeError("a function cannot be printed")
+    return value
 
 
 class _EmptyCellUsed(UndefinedError):
@@ -67,7 +104,7 @@ class Plate:
             raise Uncomposable.of(_missing(str(error))) from error
         except (
             *(TemplateError, ArithmeticError, AttributeError, LookupError),
-            *(TypeError, ValueError, RecursionError),
+            *(TypeError, ValueError, RecursionError, MemoryError),
         ) as error:
             raise Uncomposable(f"the template fails on this row ({type(error).__name__})") from error
 
@@ -83,10 +120,14 @@ def plate(source: str, where: str, *, html: bool) -> Plate:
     Raises:
         ListRefused: It has an error, or reads other files.
     """
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=html, keep_trailing_newline=True, cache_size=0
+    environment = _Sandbox(
+        undefined=StrictUndefined,
+        autoescape=html,
+        keep_trailing_newline=True,
+        cache_size=0,
+        finalize=_printable,
     )
-    for name in _BY_CHANCE:
+    for name in environment.globals.keys() - _GLOBALS:
         del environment.globals[name]
     del environment.filters["random"]
     try:

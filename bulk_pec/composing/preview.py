@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from bulk_pec.composing.files import LARGEST, mailed_size
+from bulk_pec.composing.sizes import LARGEST, ROOM, letter_size
 from bulk_pec.domain.errors import LedgerError, UsageError
 from bulk_pec.domain.letters import Attachment, Letter
 
@@ -107,11 +107,22 @@ class Preview:
         framed = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">{self.letter.body}'
         return f'<iframe sandbox="" title="Body" srcdoc="{escape(framed)}"></iframe>'
 
+    @property
+    def size(self) -> int:
+        """Bytes of it as a mail, by `letter_size`."""
+        said = (self.letter.subject, self.letter.body)
+        text = sum(len(part.encode("utf-8", "surrogatepass")) for part in said)
+        return letter_size(text, map(_size, self.letter.attachments))
+
+    @property
+    def too_large(self) -> bool:
+        """Whether it is more than the provider takes, so that loading sets its row aside."""
+        return self.size > ROOM
+
     def text(self) -> str:
         """Headers and plain facts, a line each."""
         letter = self.letter
         body = len(letter.body.encode("utf-8", "surrogatepass"))
-        total = body + sum(mailed_size(_size(one)) for one in letter.attachments)
         lines = [
             f"From: {self.sender}",
             f"To: {', '.join(letter.recipients)}",
@@ -124,7 +135,7 @@ class Preview:
                 f"Attachment: {one.name} · {one.mime} · {_size(one):,} bytes · SHA-256 {one.sha256}"
                 for one in letter.attachments
             ),
-            f"Size as a mail: about {total:,} bytes; the provider takes {LARGEST:,}",
+            f"Size as a mail: about {self.size:,} bytes; the provider takes {LARGEST:,}",
         ]
         return "\n".join(lines) + "\n"
 

@@ -1,28 +1,11 @@
-"""What is wrong with a letter, as values: shown to people by the row, all of a row's at once."""
+"""A letter that cannot be made: why, for people."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from bulk_pec.domain.problems import Problem
 
 SHOWN = 120
 """A problem shows at most this many characters of the value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that keeps a row from becoming a letter.
-
-    Attributes:
-        column: The column, or the part of the letter, it is in; None when it concerns the whole letter.
-        value: The offending text, cut to `SHOWN` characters.
-        what: What is wrong.
-        todo: What the person can do about it.
-    """
-
-    column: str | None
-    value: str = field(repr=False)
-    what: str
-    todo: str
 
 
 class Uncomposable(Exception):

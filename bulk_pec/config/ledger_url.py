@@ -31,6 +31,18 @@ def absolute(url: str, base_dir: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def files(url: str) -> list[Path]:
+    """The files of a SQLite ledger, whether or not they are there; none of a Postgres one.
+
+    Args:
+        url: As `absolute` gives it.
+    """
+    scheme, _, path = url.partition(":///")
+    if scheme != "sqlite":
+        return []
+    return [Path(path + ending) for ending in ("", "-wal", "-shm", "-journal", ".lock")]
+
+
 def masked(url: str) -> str:
     """The URL with every password in it replaced; it hides too much rather than too little."""
     scheme, _, rest = url.partition("://")

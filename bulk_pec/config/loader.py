@@ -137,6 +137,19 @@ class Config:
         """
         return ledger_url.absolute(self.settings.ledger.url.get_secret_value(), self.base_dir)
 
+    def private_files(self) -> list[Path]:
+        """Every file that must never leave with a letter: this one, secrets, the ledger's, the template."""
+        sources: list[SecretSource | None] = [_token_source(self)]
+        for index, mailbox in enumerate(self.settings.mailboxes):
+            sources += _mailbox_sources(self, index, mailbox)
+        body = self.settings.message.body_file
+        return [
+            self.path,
+            *(source.path for source in sources if isinstance(source, SecretFile)),
+            *ledger_url.files(self.ledger_url()),
+            *([self.resolve(body)] if body else []),
+        ]
+
     def ledger_url_shown(self) -> str:
         """The ledger's URL for people: absolute, a password in it masked."""
         return ledger_url.masked(self.ledger_url())

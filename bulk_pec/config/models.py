@@ -53,7 +53,10 @@ class ApiSettings(Section):
     """The provider's services and how they are called."""
 
     base_url: ServiceUrl = Field(default="https://ws.pecmassiva.com", description="sending, inbox and quota")
-    registry_url: ServiceUrl = Field(default="https://pec.openapi.it", description="the mailbox's life")
+    registry_url: ServiceUrl = Field(
+        default="https://pec.openapi.it",
+        description="the mailbox's life; asked too whether a domain uses certified mail",
+    )
     company_url: ServiceUrl = Field(
         default="https://company.openapi.com", description="the PEC of a company by its tax code"
     )
@@ -119,7 +122,11 @@ class MessageSettings(Section):
     body_file: Name | None = Field(default=None, description="a file that holds the body's template; or body")
     body: str | None = Field(default=None, description="the body's template: HTML, autoescaped; or body_file")
     attachments: list[Name] = Field(default=[], description="templates of paths inside attachments_dir")
-    attachments_dir: Name = Field(default=".", description="nothing outside it is ever attached")
+    attachments_dir: Name = Field(
+        default=".",
+        description="nothing outside it is ever attached, nor the configuration, a file of secrets, the "
+        "ledger or the template inside it",
+    )
     reference: Line = Field(
         default="[rif. {ref}]",
         description="appended to the subject; every receipt repeats it, and settles doubts",
@@ -188,7 +195,9 @@ class ReceiptsSettings(Section):
     mailbox_full_at: Share = Field(
         default=0.9, description="share of the mailbox's quota at which sending stops"
     )
-    max_per_second: Positive = Field(default=5.0, description="GET calls a second")
+    max_per_second: Positive = Field(
+        default=5.0, description="GET calls a second; paid look-ups keep to it too"
+    )
 
 
 class ObserveSettings(Section):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+
+from bulk_pec.domain.addresses import spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +80,12 @@ class Mailbox:
     password: Secret
 
 
-_BETWEEN = re.compile(r"[;, \t\r\n\v\f\u00a0\u200b\u2007\u202f\ufeff]+")
-
-
 def recipients_of(text: str) -> tuple[str, ...]:
-    """The addresses in one text, in order, each once whatever its case; empty when there is none.
+    """The addresses in one text as they stand there, in order, each once however it is spelled.
 
-    Between two of them stand ``;``, ``,`` or blanks, line breaks included, in any number. An address of
-    ours never holds one of these: quoted local parts (RFC 5321 4.1.2) are refused at intake.
+    Empty when there is none; `addresses.spelled` says what stands between two of them.
     """
-    once: dict[str, str] = {}
-    for address in _BETWEEN.split(text):
-        if address:
-            once.setdefault(address.lower(), address)
-    return tuple(once.values())
+    return tuple(spelled(text).values())
 
 
 def joined(addresses: Iterable[str]) -> str:

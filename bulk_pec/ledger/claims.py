@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from bulk_pec.domain.letters import recipients_of
+from bulk_pec.domain.addresses import canonicals
 from bulk_pec.domain.states import MessageState
 from bulk_pec.ledger import counts
 from bulk_pec.ledger.database import Database
@@ -129,7 +129,7 @@ class Claims:
             first=block.first_id,
             last=block.last_id,
         ).all()
-        recipients = {row.id: recipients_of(row.recipient.lower()) for row in rows}
+        recipients = {row.id: canonicals(row.recipient) for row in rows}
         known = suppressed(self._db, connection, {one for each in recipients.values() for one in each})
         unwanted = {row.id: "expired" for row in rows if row.expires_at is not None and row.expires_at <= now}
         for message, addresses in recipients.items():

@@ -6,20 +6,22 @@ bounded memory. The bulk goes through the driver's own fast path (executemany, C
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import repeat
+from operator import add
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import orjson
-from sqlalchemy import Connection
 
 from bulk_pec.domain import references
+from bulk_pec.domain.addresses import canonicals
 from bulk_pec.domain.errors import ListRefused
-from bulk_pec.domain.letters import recipients_of
 from bulk_pec.domain.states import SetAside
-from bulk_pec.ledger import repeats
+from bulk_pec.ledger import bulk, repeats
 from bulk_pec.ledger.database import Database
 from bulk_pec.ledger.repeats import Repeats, Unfinished
 from bulk_pec.ledger.suppressions import suppressed
@@ -30,25 +32,26 @@ BLOCK = 500
 NewRow = tuple[int, str, str, str, bytes, int | None, bool | None]
 """Row number, key, recipient, fields (JSON array), content digest, when it expires, whether looked up."""
 
-_COLUMNS = (
-    "id",
-    "run_id",
-    "row",
-    "key",
-    "recipient",
-    "reference",
-    "fields",
-    "content_digest",
-    "expires_at",
-    "looked_up",
+_NEW_ROW = ("row", "key", "recipient", "fields", "content_digest", "expires_at", "looked_up")
+_MESSAGES = bulk.Columns(
+    "messages",
+    ("id", "run_id", "reference", *_NEW_ROW),
+    ("int8", "int8", "text", "int4", "text", "text", "text", "bytea", "int8", "bool"),
+    once="run_id, key",
 )
-_TYPES = ("int8", "int8", "int4", "text", "text", "text", "text", "bytea", "int8", "bool")
-_NAMES = ", ".join(_COLUMNS)
+_SET_ASIDE = bulk.Columns(
+    "set_aside",
+    ("run_id", "row", "state", "key", "recipient", "reason", "fields"),
+    ("int8", "int4", "text", "text", "text", "text", "text"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What a run is made from. Digests are hex SHA-256; `mailboxes` are lower-case addresses."""
+    """What a run is made from. Digests are hex SHA-256; `mailboxes` are lower-case addresses.
+
+    `template_digest` is over the templates, `words_digest` over the same but for the reference.
+    """
 
     name: str
     list_name: str
@@ -56,6 +59,7 @@ class NewRun:
     template_digest: str
     columns: tuple[str, ...]
     mailboxes: tuple[str, ...]
+    words_digest: str
     keep_duplicates: bool = False
     retry_of: int | None = None
 
@@ -129,14 +133,16 @@ class Loading:
         self._first_id = self._next_id = highest + 1
         self._run_id = db.execute(
             connection,
-            "INSERT INTO runs (name, state, created_at, list_name, list_digest, template_digest, columns, "
-            "first_id, last_id, input_rows, retry_of) VALUES (:name, 'loaded', :now, :list_name, "
-            ":list_digest, :template_digest, :columns, 0, 0, 0, :retry_of) RETURNING id",
+            "INSERT INTO runs (name, state, created_at, list_name, list_digest, template_digest, "
+            "words_digest, columns, first_id, last_id, input_rows, retry_of) VALUES (:name, 'loaded', :now, "
+            ":list_name, :list_digest, :template_digest, :words_digest, :columns, 0, 0, 0, :retry_of) "
+            "RETURNING id",
             name=self._new.name,
             now=self._now,
             list_name=self._new.list_name,
             list_digest=self._new.list_digest,
             template_digest=self._new.template_digest,
+            words_digest=self._new.words_digest,
             columns=orjson.dumps(self._new.columns).decode(),
             retry_of=self._new.retry_of,
         ).scalar_one()
@@ -144,6 +150,7 @@ class Loading:
         any_suppressed = "SELECT EXISTS (SELECT 1 FROM suppressions)"
         self._any_suppressed = bool(db.execute(connection, any_suppressed).scalar_one())
         self._copies: dict[str, int] = {}
+        self._numbers_listed = False
 
     def _remember_mailboxes(self) -> None:
         for address in self._new.mailboxes:
@@ -167,18 +174,19 @@ class Loading:
         """
         wanted, refused = self._without_suppressed(rows)
         self.set_aside(refused)
-        again = self._insert(wanted)
+        own: dict[int, str] = {}
         if self._new.keep_duplicates:
-            self._keep(wanted, {one.row for one in again})
-            return refused
+            wanted, own = self._numbered(wanted)
+        again = self._insert(wanted)
         self.set_aside(again)
+        self._remember_own(own)
         return refused + again
 
     def _without_suppressed(self, rows: Sequence[NewRow]) -> tuple[Sequence[NewRow], list[RefusedRow]]:
         """The rows that may be written to, and the others as what they are."""
         if not self._any_suppressed or not rows:
             return rows, []
-        addresses = {one for row in rows for one in recipients_of(row[2].lower())}
+        addresses = {one for row in rows for one in canonicals(row[2])}
         known = suppressed(self._db, self._connection, addresses)
         if not known:
             return rows, []
@@ -187,90 +195,108 @@ class Loading:
                 row[0], row[1], row[2], f"suppressed: {known[one]}", row[3], SetAside.SUPPRESSED
             )
             for row in rows
-            for one in recipients_of(row[2].lower())
+            for one in canonicals(row[2])
             if one in known
         }
         return [row for row in rows if row[0] not in refused], list(refused.values())
 
-    def _keep(self, rows: Sequence[NewRow], again: Container[int]) -> None:
-        """Add those rows just tried whose keys are taken, under the next free ones.
+    def _numbered(self, rows: Sequence[NewRow]) -> tuple[list[NewRow], dict[int, str]]:
+        """The rows about to be inserted, each under a free key; the list's own keys of those renamed, by id.
 
-        Each gets the id it would have had: ids are in the order of the list, as claims and the export read.
+        Row by row, in the order of the list: where a batch ends makes no difference.
         """
-        first = self._next_id - len(rows)
-        for place, row in enumerate(rows):
-            if row[0] not in again:
-                continue
+        self._numbers_listed |= any("#" in row[1] for row in rows)
+        taken = set(self._rows_with({row[1] for row in rows}))
+        named: list[NewRow] = []
+        own: dict[int, str] = {}
+        for number, row in enumerate(rows, self._next_id):
             key = row[1]
-            while True:
-                self._copies[key] = self._copies.get(key, 1) + 1
-                renamed = (row[0], f"{key}#{self._copies[key]}", *row[2:])
-                if not self._insert_at(first + place, [renamed]):
-                    break
+            if key in taken:
+                own[number] = key
+                key = self._next_copy(key, taken)
+            taken.add(key)
+            named.append((row[0], key, *row[2:]))
+        return named, own
+
+    def _next_copy(self, key: str, taken: Collection[str]) -> str:
+        """The key with the next free number. Only a key of the list's own with a ``#`` can be in the way."""
+        while True:
+            self._copies[key] = self._copies.get(key, 1) + 1
+            copy = f"{key}#{self._copies[key]}"
+            if copy not in taken and not (self._numbers_listed and self._rows_with({copy})):
+                return copy
+
+    def _remember_own(self, own: dict[int, str]) -> None:
+        """Keep the list's own keys of messages that were renamed: `repeats` goes by them."""
+        if not own:
+            return
+        batch = self._db.batch("own", id="bigint", key="text")
+        self._db.execute(
+            self._connection,
+            f"WITH {batch} UPDATE messages SET list_key = own.key FROM own WHERE messages.id = own.id",
+            own=self._db.rows([{"id": number, "key": key} for number, key in own.items()]),
+        )
 
     def _insert(self, rows: Sequence[NewRow]) -> list[RefusedRow]:
         """Insert rows under new ids; those whose key is taken come back."""
-        first = self._next_id
-        self._next_id += len(rows)
-        return self._insert_at(first, rows)
-
-    def _insert_at(self, first: int, rows: Sequence[NewRow]) -> list[RefusedRow]:
         if not rows:
             return []
+        ids = range(self._next_id, self._next_id + len(rows))
+        self._next_id = ids.stop
         drawn = references.draw(len(rows))
-        ready = [
-            (number, self._run_id, row, key, recipient, reference, fields, digest, expires_at, looked_up)
-            for number, reference, (row, key, recipient, fields, digest, expires_at, looked_up) in zip(
-                range(first, first + len(rows)), drawn, rows, strict=True
-            )
-        ]
-        taken = _copy(self._connection, ready) if self._db.is_postgres else _insert(self._connection, ready)
+        ready = list(map(add, zip(ids, repeat(self._run_id), drawn), rows))
+        taken = bulk.insert(self._db, self._connection, _MESSAGES, ready)
         self.counts.messages += taken
         self.counts.rows += taken
-        if taken == len(rows):
-            return []
-        return self._duplicates(first, rows)
+        return [] if taken == len(rows) else self._duplicates(ids, rows)
 
-    def _duplicates(self, first: int, rows: Sequence[NewRow]) -> list[RefusedRow]:
+    def _duplicates(self, ids: range, rows: Sequence[NewRow]) -> list[RefusedRow]:
         present = self._db.execute(
             self._connection,
             "SELECT row FROM messages WHERE id BETWEEN :first AND :last",
-            first=first,
-            last=first + len(rows) - 1,
+            first=ids[0],
+            last=ids[-1],
         )
         kept = {row for (row,) in present}
+        again = [row for row in rows if row[0] not in kept]
+        twins = self._rows_with({row[1] for row in again})
         return [
-            RefusedRow(row, key, recipient, self._twin_of(key), fields, SetAside.DUPLICATE)
-            for row, key, recipient, fields, *_ in rows
-            if row not in kept
+            RefusedRow(row, key, recipient, f"same key as row {twins[key]}", fields, SetAside.DUPLICATE)
+            for row, key, recipient, fields, *_ in again
         ]
 
-    def _twin_of(self, key: str) -> str:
-        row = self._db.execute(
+    def _rows_with(self, keys: Collection[str]) -> dict[str, int]:
+        """The row of each of these keys that the run has already."""
+        # CROSS JOIN fixes SQLite's order: one look-up for each key, never a walk over the run.
+        batch = self._db.batch("asked", key="text")
+        found = self._db.execute(
             self._connection,
-            "SELECT row FROM messages WHERE run_id = :run AND key = :key",
+            f'WITH {batch} SELECT m.key, m."row" FROM asked CROSS JOIN messages m '
+            "WHERE m.run_id = :run AND m.key = asked.key",
+            asked=self._db.rows([{"key": key} for key in keys]),
             run=self._run_id,
-            key=key,
-        ).scalar_one()
-        return f"same key as row {row}"
+        )
+        return dict(found.all())
 
     def set_aside(self, rows: Iterable[RefusedRow]) -> None:
         """Record input rows that do not become messages."""
-        for refused in rows:
-            self._db.execute(
-                self._connection,
-                'INSERT INTO set_aside (run_id, "row", state, key, recipient, reason, fields) '
-                "VALUES (:run, :row, :state, :key, :recipient, :reason, :fields)",
-                run=self._run_id,
-                row=refused.row,
-                state=refused.state.value,
-                key=None if refused.key is None else _storable(refused.key),
-                recipient=_storable(refused.recipient),
-                reason=_storable(refused.reason),
-                fields=refused.fields,
+        refused = list(rows)
+        ready = [
+            (
+                self._run_id,
+                row.row,
+                row.state.value,
+                None if row.key is None else _storable(row.key),
+                _storable(row.recipient),
+                _storable(row.reason),
+                row.fields,
             )
-            self.counts.rows += 1
-            setattr(self.counts, refused.state.value, getattr(self.counts, refused.state.value) + 1)
+            for row in refused
+        ]
+        bulk.insert(self._db, self._connection, _SET_ASIDE, ready)
+        self.counts.rows += len(refused)
+        for state, count in Counter(row.state.value for row in refused).items():
+            setattr(self.counts, state, getattr(self.counts, state) + count)
 
     def repeats(self) -> Repeats:
         """What of the run so far an earlier run has said already; see `bulk_pec.ledger.repeats`."""
@@ -285,7 +311,7 @@ class Loading:
 
     @property
     def _unfinished(self) -> Unfinished:
-        return Unfinished(self._run_id, self._first_id, self._new.template_digest)
+        return Unfinished(self._run_id, self._first_id, self._new.words_digest)
 
     def _finish(self) -> None:
         db, connection, counts = self._db, self._connection, self.counts
@@ -335,53 +361,3 @@ class Loading:
 def _storable(text: str) -> str:
     """A refused row's text as Postgres takes it: without NUL. `fields` keeps it, escaped in its JSON."""
     return text.replace("\x00", "\ufffd")
-
-
-def _insert(connection: Connection, ready: Sequence[tuple[Any, ...]]) -> int:
-    """SQLite: the driver's executemany; returns how many rows were new."""
-    cursor = connection.connection.cursor()
-    try:
-        cursor.executemany(
-            f"INSERT INTO messages ({_NAMES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (run_id, key) DO NOTHING",
-            ready,
-        )
-        return int(cursor.rowcount)
-    finally:
-        cursor.close()
-
-
-def _copy(connection: Connection, ready: Sequence[tuple[Any, ...]]) -> int:
-    """Postgres: COPY straight into the table; through a temporary one only where a key repeats."""
-    from psycopg.errors import UniqueViolation  # noqa: PLC0415 - only Postgres needs the driver
-
-    savepoint = connection.begin_nested()
-    try:
-        _copy_into(connection, "messages", ready)
-    except UniqueViolation:
-        savepoint.rollback()
-    else:
-        savepoint.commit()
-        return len(ready)
-    connection.exec_driver_sql(
-        f"CREATE TEMPORARY TABLE incoming ON COMMIT DROP AS SELECT {_NAMES} FROM messages WHERE false"
-    )
-    _copy_into(connection, "incoming", ready)
-    result = connection.exec_driver_sql(
-        f"INSERT INTO messages ({_NAMES}) SELECT {_NAMES} FROM incoming ORDER BY id "
-        "ON CONFLICT (run_id, key) DO NOTHING"
-    )
-    taken = int(result.rowcount)
-    connection.exec_driver_sql("DROP TABLE incoming")
-    return taken
-
-
-def _copy_into(connection: Connection, table: str, ready: Sequence[tuple[Any, ...]]) -> None:
-    cursor = connection.connection.cursor()
-    try:
-        with cursor.copy(f"COPY {table} ({_NAMES}) FROM STDIN (FORMAT BINARY)") as copy:
-            copy.set_types(_TYPES)
-            for values in ready:
-                copy.write_row(values)
-    finally:
-        cursor.close()

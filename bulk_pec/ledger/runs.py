@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import orjson
 from sqlalchemy import Connection, Row
@@ -64,6 +65,17 @@ class Restored:
     rows: tuple[int, ...]
 
 
+def trial_name(list_name: str, number: int) -> str:
+    """The name of the run that `test-send` makes of a row of this list."""
+    return f"{PurePath(list_name).stem}.test-{number}"
+
+
+def _is_trial(run: Run) -> bool:
+    """Whether a run is one message to oneself."""
+    number = run.name.rpartition("-")[2]
+    return run.input_rows == 1 and number.isdecimal() and run.name == trial_name(run.list_name, int(number))
+
+
 def _run(row: Row[tuple[object, ...]]) -> Run:
     values = dict(row._mapping)  # noqa: SLF001 - the documented way to a row's mapping
     values["state"] = RunState(values["state"])
@@ -78,12 +90,17 @@ class Runs:
         self._db = database
 
     def find(self, name: str) -> Run | None:
-        """The run of this name, or None; ``last`` is the one loaded last (unless one is named so)."""
+        """The run of this name, or None; ``last`` is the one loaded last (unless one is named so).
+
+        A message to oneself (`trial_name`) is ``last`` only where there is nothing else.
+        """
         with self._db.transaction() as connection:
             row = self._db.execute(connection, f"{_SELECT} WHERE r.name = :name", name=name).first()
-            if row is None and name == "last":
-                row = self._db.execute(connection, f"{_SELECT} ORDER BY r.id DESC LIMIT 1").first()
-        return _run(row) if row is not None else None
+            if row is not None or name != "last":
+                return _run(row) if row is not None else None
+            rows = self._db.execute(connection, f"{_SELECT} ORDER BY r.id DESC").all()
+        runs = [_run(row) for row in rows]
+        return next((run for run in runs if not _is_trial(run)), runs[0] if runs else None)
 
     def get(self, name: str) -> Run:
         """The run of this name.
@@ -99,6 +116,21 @@ class Runs:
                 hint=f"Known runs, latest first: {known}.",
             )
         return run
+
+    def of_list(self, list_digest: str, template_digest: str) -> list[Run]:
+        """The runs that were loaded from a list of these bytes, with these templates; the latest first.
+
+        Messages of it that somebody sent to oneself are runs of their own, and left out.
+        """
+        with self._db.transaction() as connection:
+            rows = self._db.execute(
+                connection,
+                f"{_SELECT} WHERE r.list_digest = :listed AND r.template_digest = :template "
+                "ORDER BY r.id DESC",
+                listed=list_digest,
+                template=template_digest,
+            ).all()
+        return [run for run in map(_run, rows) if not _is_trial(run)]
 
     def names(self) -> list[str]:
         """All runs' names, the latest first."""

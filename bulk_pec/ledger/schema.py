@@ -57,6 +57,7 @@ runs = Table(
     Column("list_name", Text, nullable=False, comment="the file's name, without its folder"),
     Column("list_digest", Text, nullable=False, comment="SHA-256 of the file's bytes"),
     Column("template_digest", Text, nullable=False, comment="SHA-256 over the templates' bytes"),
+    Column("words_digest", Text, comment="the same but for the reference; NULL: from before it was kept"),
     Column("columns", Text, nullable=False, comment="JSON array: the input's own columns"),
     Column("first_id", _BIG, nullable=False, comment="its messages' ids lie between these two"),
     Column("last_id", _BIG, nullable=False),
@@ -89,6 +90,8 @@ run_counts = Table(
     comment="kept in the same transaction as what they count, so that status is one row at any size",
 )
 
+_RENAMED = text("list_key IS NOT NULL")
+
 messages = Table(
     "messages",
     metadata,
@@ -116,8 +119,10 @@ messages = Table(
     Column("late_at", _BIG),
     Column("expires_at", _BIG, comment="never sent after it"),
     Column("looked_up", Boolean, comment="true: the address is the company service's, not the list's"),
+    Column("list_key", Text, comment="the list's own key where `key` has a number added; NULL: `key` is it"),
     Column("twin_at", _BIG, comment="when receipts showed that it had left twice"),
     UniqueConstraint("run_id", "key"),
+    Index(None, "run_id", "list_key", sqlite_where=_RENAMED, postgresql_where=_RENAMED),
     postgresql_with={"fillfactor": "75"},
 )
 
@@ -137,7 +142,7 @@ set_aside = Table(
 suppressions = Table(
     "suppressions",
     metadata,
-    Column("address", Text, primary_key=True, comment="lower-case"),
+    Column("address", Text, primary_key=True, comment="canonical form"),
     Column("reason", Text, nullable=False),
     Column("added_at", _BIG, nullable=False),
     comment="addresses never to be written to; checked at load and again at claim",
@@ -149,6 +154,7 @@ lookups = Table(
     Column("tax_code", Text, primary_key=True, comment="upper-case"),
     Column("address", Text, comment="what the company service answered; NULL: it knows none"),
     Column("asked_at", _BIG, nullable=False),
+    Column("service", Text, nullable=False, server_default=text("''"), comment="the base URL that was asked"),
     comment="the company service's answers, which cost money",
 )
 
@@ -158,6 +164,7 @@ domains = Table(
     Column("domain", Text, primary_key=True, comment="lower-case"),
     Column("certified", Boolean, nullable=False, comment="whether it uses certified mail"),
     Column("asked_at", _BIG, nullable=False),
+    Column("service", Text, nullable=False, server_default=text("''"), comment="the base URL that was asked"),
     comment="the registry's answers, which cost money",
 )
 

@@ -1,4 +1,7 @@
-"""Suppressions: addresses never to be written to, with the reason and the day they were added."""
+"""Suppressions: addresses never to be written to, with the reason and the day they were added.
+
+Kept and compared in their canonical form (`domain.addresses`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from bulk_pec.domain.addresses import canonical
 from bulk_pec.ledger.database import Database
 
 _PAGE = 5_000
@@ -29,7 +33,7 @@ class Suppressions:
 
     def add(self, addresses: Iterable[str], reason: str, now: int) -> int:
         """Add addresses; one that is there keeps its reason and day. Returns how many were new."""
-        wanted = sorted({address.strip().lower() for address in addresses})
+        wanted = sorted({canonical(address) for address in addresses})
         batch = self._db.batch("wanted", address="text")
         added = 0
         with self._db.transaction() as connection:
@@ -49,8 +53,8 @@ class Suppressions:
         return added
 
     def remove(self, addresses: Iterable[str]) -> list[str]:
-        """Remove addresses; returns those that were there, lower-cased."""
-        wanted = [{"address": address.strip().lower()} for address in addresses]
+        """Remove addresses; returns those that were there, in their canonical form."""
+        wanted = [{"address": canonical(address)} for address in addresses]
         batch = self._db.batch("wanted", address="text")
         with self._db.transaction() as connection:
             rows = self._db.execute(
@@ -79,7 +83,7 @@ class Suppressions:
             yield from (Suppression(*row) for row in page)
 
     def among(self, addresses: Collection[str]) -> dict[str, str]:
-        """Which of these lower-case addresses are suppressed, each with its reason."""
+        """Which of these addresses in canonical form are suppressed, each with its reason."""
         with self._db.transaction() as connection:
             return suppressed(self._db, connection, addresses)
 
@@ -91,7 +95,7 @@ class Suppressions:
 
 
 def suppressed(db: Database, connection: Connection, addresses: Collection[str]) -> dict[str, str]:
-    """Inside a transaction: which of these lower-case addresses are suppressed, each with its reason."""
+    """Inside a transaction: which of these canonical addresses are suppressed, each with its reason."""
     batch = db.batch("asked", address="text")
     rows = db.execute(
         connection,

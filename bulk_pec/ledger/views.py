@@ -7,12 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
+
 from bulk_pec.domain.calendar import Period
 from bulk_pec.ledger import repeats
 from bulk_pec.ledger.database import Database
 from bulk_pec.ledger.runs import Run
 
 _PAGE = 2_000
+_LOOKED_UP = "address looked up by tax code"
+_TWICE = "sent twice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +107,21 @@ class Views:
             ).scalar()
         return int(used or 0) / 1_000_000
 
-    def said_before(self, template: str, asked: Sequence[tuple[str, bytes]]) -> set[tuple[str, bytes]]:
-        """Which of these messages a run with the same templates has said already.
+    def said_before(self, words: str, asked: Sequence[tuple[str, bytes]]) -> set[tuple[str, bytes]]:
+        """Which of these messages a run with the same templates, the reference aside, has said already.
 
         Args:
-            template: The templates' digest.
-            asked: Key and content digest of each.
+            words: The templates' `words_digest`.
+            asked: The list's own key and the content digest of each.
         """
+        return set(self.said_where(words, asked))
+
+    def said_where(
+        self, words: str, asked: Sequence[tuple[str, bytes]]
+    ) -> dict[tuple[str, bytes], tuple[str, int]]:
+        """The same, each with the name of the run that said it first, and its row there."""
         with self._db.transaction() as connection:
-            return repeats.among(self._db, connection, template, asked)
+            return repeats.among(self._db, connection, words, asked)
 
     def rows(self, run: Run) -> Iterator[RowView]:
         """Every input row, in input order, those set aside included; read a page at a time."""
@@ -121,10 +131,7 @@ class Views:
         statement = (
             'SELECT m.id, m."row", m.key, m.recipient, m.reference, m.state, m.attempts, m.message_id, '
             "b.address AS mailbox, m.sent_at, m.delivery, m.accepted_at, m.delivered_at, "
-            "CASE WHEN m.twin_at IS NOT NULL THEN 'sent twice' || COALESCE('; ' || m.reason, '') ELSE "
-            "COALESCE(m.reason, CASE WHEN m.looked_up THEN 'address looked up by tax code' END) END "
-            "AS reason, "
-            "m.fields "
+            "m.reason, m.fields, m.looked_up, m.twin_at "
             "FROM messages m LEFT JOIN mailboxes b ON b.id = m.mailbox_id "
             "WHERE m.id > :after AND m.id <= :last ORDER BY m.id LIMIT :page"
         )
@@ -138,7 +145,9 @@ class Views:
                 return
             after = page[-1].id
             for row in page:
-                view = RowView(*row[1:])
+                view = RowView(*row[1:-2])
+                view = _as_listed(view) if row.looked_up else view
+                view = _as_twin(view) if row.twin_at is not None else view
                 yield view if view.state == "sent" else _without_delivery(view)
 
     def _set_aside(self, run: Run) -> Iterator[RowView]:
@@ -154,7 +163,7 @@ class Views:
                 return
             after = page[-1].row
             for row in page:
-                yield RowView(
+                view = RowView(
                     row=row.row,
                     key=row.key,
                     recipient=row.recipient,
@@ -170,6 +179,27 @@ class Views:
                     reason=row.reason,
                     fields=row.fields,
                 )
+                yield _as_listed(view)
+
+
+def _as_listed(view: RowView) -> RowView:
+    """A row whose address was looked up as the list has it, and with a word on that; any other as it is.
+
+    Behind its values stand a number, the address's place, and the list's own cell: the letter is made of
+    the values. Nothing else in a row is a number.
+    """
+    fields = orjson.loads(view.fields)
+    if len(fields) < 2 or not isinstance(fields[-2], int):
+        return view
+    *fields, place, cell = fields
+    fields[place] = cell
+    reason = f"{view.reason}; {_LOOKED_UP}" if view.reason else _LOOKED_UP
+    return replace(view, fields=orjson.dumps(fields).decode(), reason=reason)
+
+
+def _as_twin(view: RowView) -> RowView:
+    """A row with a word on what matters most of it: receipts show that it left twice."""
+    return replace(view, reason=f"{_TWICE}; {view.reason}" if view.reason else _TWICE)
 
 
 def _without_delivery(view: RowView) -> RowView:

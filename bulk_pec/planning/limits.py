@@ -16,8 +16,6 @@ DELIVERY_BYTES = 174 * KIB
 ACCEPTANCE_BYTES = 16 * KIB
 """An ACCETTAZIONE does not hold the message: some text, daticert.xml and a signature. An estimate, on the
 safe side; no document of the provider gives it."""
-_LINE, _LINE_ENCODED = 57, 78
-"""Base64 in a mail (RFC 2045): 57 bytes become a line of 76 characters, CR and LF."""
 
 
 class Limit(StrEnum):
@@ -99,7 +97,7 @@ class Work:
     Attributes:
         messages: How many.
         addresses: To how many addresses in all; None: one a message.
-        letter_bytes: Size of one message with its attachments before base64: the mean.
+        letter_bytes: Size of one message with its attachments as a mail: the mean. A CONSEGNA holds it whole.
         price: EUR a message.
         max_cost: EUR for the run; None: no limit.
         spent: EUR of `max_cost` that are gone already.
@@ -137,8 +135,7 @@ class Work:
     @property
     def receipt_bytes(self) -> int:
         """What the receipts of all of it need: one ACCETTAZIONE a message, one CONSEGNA an address."""
-        delivery = DELIVERY_BYTES + encoded_bytes(self.letter_bytes)
-        return self.messages * ACCEPTANCE_BYTES + self.counted * delivery
+        return self.messages * ACCEPTANCE_BYTES + self.counted * (DELIVERY_BYTES + self.letter_bytes)
 
     def cost(self, messages: int) -> float:
         """EUR for so many messages, to the cent."""
@@ -150,11 +147,6 @@ def interval_of(rate: float | None) -> Fraction:
     if rate is None or math.isinf(rate):
         return Fraction(0)
     return MARGIN * 1000 / Fraction(str(rate))
-
-
-def encoded_bytes(size: int) -> int:
-    """What `size` bytes come to in base64, with its line ends."""
-    return -(-size // _LINE) * _LINE_ENCODED
 
 
 def free_bytes(usage: int, limit: int, full_at: float) -> int:

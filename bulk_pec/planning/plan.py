@@ -2,101 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bulk_pec.domain.calendar import Calendar
 from bulk_pec.planning import wording
-from bulk_pec.planning.forecast import Forecast
+from bulk_pec.planning.facts import LetterFacts, ListFacts, RowProblem
+from bulk_pec.planning.forecast import Conditions, Forecast
 from bulk_pec.planning.walk import Night
 
 SCHEMA = 1
 SHOWN = 20
-"""The text shows so many problems, and so many warnings; the document has all it is given."""
-_NIGHTS_SHOWN = 3
-
-
-@dataclass(frozen=True, slots=True)
-class RowProblem:
-    """One thing that is wrong, or doubtful, with the list.
-
-    Attributes:
-        row: 1-based number of the data row; None when it concerns the whole list.
-        column: The column; None when it concerns the whole row.
-        value: The offending text, as short as it is to be shown.
-        what: What is wrong.
-        todo: What the person can do about it.
-    """
-
-    row: int | None
-    column: str | None
-    what: str
-    todo: str
-    value: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ListFacts:
-    """What was read.
-
-    Attributes:
-        path: The list, as it was named.
-        rows: Data rows in it.
-        invalid: Rows that can be no message.
-        duplicate: Rows whose key came before.
-        suppressed: Rows whose address is never to be written to.
-        problems: What is wrong with invalid rows, by row; the first ones, if there are very many.
-        problems_total: How many there are in all.
-        warnings: What is doubtful but sent, by row; the first ones.
-        warnings_total: How many there are in all.
-        guesses: What was guessed, as sentences: the address column, the encoding, the separator.
-    """
-
-    path: str
-    rows: int
-    invalid: int = 0
-    duplicate: int = 0
-    suppressed: int = 0
-    problems: Sequence[RowProblem] = ()
-    problems_total: int = 0
-    warnings: Sequence[RowProblem] = ()
-    warnings_total: int = 0
-    guesses: Sequence[str] = ()
-
-    @property
-    def messages(self) -> int:
-        """Rows that become messages (invariant 6)."""
-        return self.rows - self.invalid - self.duplicate - self.suppressed
-
-
-@dataclass(frozen=True, slots=True)
-class LetterFacts:
-    """What was rendered. Sizes in bytes, before base64.
-
-    Attributes:
-        largest: The largest message with its attachments.
-        largest_row: Its row; None without messages.
-        total: All messages with their attachments.
-        attachments: How many different files are attached.
-        attachments_bytes: Their size, each once.
-    """
-
-    largest: int = 0
-    largest_row: int | None = None
-    total: int = 0
-    attachments: int = 0
-    attachments_bytes: int = 0
+"""The text shows so many problems, warnings and rows set aside, unless all are asked for."""
+_NIGHTS_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The three parts of a plan."""
+    """The three parts of a plan.
+
+    Attributes:
+        listed: What was read.
+        letters: What was rendered.
+        forecast: Of what can be sent: the messages without those that have expired.
+        expiring: Messages that expire before their turn.
+    """
 
     listed: ListFacts
     letters: LetterFacts
     forecast: Forecast
+    expiring: int = 0
 
 
 def document(plan: Plan) -> dict[str, Any]:
@@ -105,18 +43,28 @@ def document(plan: Plan) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "list": facts.path,
+        "loaded_as": facts.loaded_as,
         "guesses": list(facts.guesses),
+        "columns": {
+            "names": list(facts.columns),
+            "address": facts.address_column,
+            "key": facts.key_column,
+        },
         "rows": {
             "input": facts.rows,
             "messages": facts.messages,
             "invalid": facts.invalid,
             "duplicate": facts.duplicate,
             "suppressed": facts.suppressed,
+            "to_look_up": facts.to_look_up,
+            "looked_up": facts.looked_up,
         },
         "problems": [_problem(problem) for problem in facts.problems],
         "problems_total": facts.problems_total,
         "warnings": [_problem(warning) for warning in facts.warnings],
         "warnings_total": facts.warnings_total,
+        "set_aside": [_aside(one) for one in facts.set_aside],
+        "set_aside_total": facts.set_aside_total,
         "letters": {
             "largest_bytes": letters.largest,
             "largest_row": letters.largest_row,
@@ -124,7 +72,7 @@ def document(plan: Plan) -> dict[str, Any]:
             "attachments": letters.attachments,
             "attachments_bytes": letters.attachments_bytes,
         },
-        "forecast": _forecast(plan.forecast),
+        "forecast": _forecast(plan.forecast) | {"expired": facts.expired, "expiring": plan.expiring},
     }
 
 
@@ -138,6 +86,10 @@ def _problem(problem: RowProblem) -> dict[str, Any]:
     }
 
 
+def _aside(row: RowProblem) -> dict[str, Any]:
+    return {"row": row.row, "kind": row.kind, "what": row.what}
+
+
 def _forecast(forecast: Forecast) -> dict[str, Any]:
     return {
         "messages": forecast.messages,
@@ -149,8 +101,31 @@ def _forecast(forecast: Forecast) -> dict[str, Any]:
         "end": None if forecast.end_ms is None else iso(forecast.end_ms),
         "binding": forecast.binding,
         "sentence": wording.sentence(forecast),
+        "limits": _limits(forecast.conditions),
         "calendar": [_night(night) for night in forecast.nights],
         "space": {"needed_bytes": forecast.needed_bytes, "free_bytes": forecast.free_bytes},
+    }
+
+
+def _limits(given: Conditions) -> dict[str, Any]:
+    """What the forecast rests on; null where there is no limit. Rates a second, caps in addresses."""
+    calendar, rate = given.calendar, given.speed.rate
+    window = calendar.window
+    return {
+        "max_per_second": None if math.isinf(rate) else rate,
+        "window": None if window is None else f"{window.start:%H:%M}-{window.end:%H:%M}",
+        "days": None if calendar.days is None else list(calendar.days),
+        "skip_holidays": calendar.holidays is not None,
+        "mailboxes": [
+            {
+                "address": mailbox.address,
+                "max_per_second": mailbox.rate,
+                "max_per_day": mailbox.per_day,
+                "max_per_month": mailbox.per_month,
+                "max_per_year": mailbox.per_year,
+            }
+            for mailbox in given.mailboxes
+        ],
     }
 
 
@@ -170,27 +145,48 @@ def iso(milliseconds: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def text(plan: Plan) -> str:
-    """The plan in plain words: the rows, what is wrong, the letters, the forecast; its sentence last."""
+def text(plan: Plan, *, whole: bool = False) -> str:
+    """The plan in plain words: the rows, what is wrong, the letters, the forecast; its sentence last.
+
+    Args:
+        plan: Which.
+        whole: Show every problem, warning, row set aside and night there is, not the first ones.
+    """
     facts = plan.listed
-    lines = [f"List {facts.path}", *facts.guesses, f"{facts.rows:>11,} rows in the list"]
-    aside = {"invalid": facts.invalid, "duplicates": facts.duplicate, "suppressed": facts.suppressed}
-    lines += [f"{count:>11,}   {word}" for word, count in aside.items() if count]
-    lines.append(f"{facts.messages:>11,} messages")
-    lines += _told("Problems", facts.problems, facts.problems_total)
-    lines += _told("Warnings", facts.warnings, facts.warnings_total)
-    lines += [*_letters(plan.letters), *_calendar(plan.forecast), _money(plan.forecast)]
+    lines = [f"List {facts.path}", *facts.guesses, *facts.sample, *_rows(facts)]
+    lines += _told("Problems", facts.problems, facts.problems_total, whole=whole)
+    lines += _told("Not sent", facts.set_aside, facts.set_aside_total, whole=whole)
+    lines += _told("Warnings", facts.warnings, facts.warnings_total, whole=whole)
+    lines += [*_letters(plan.letters), *wording.limits(plan.forecast.conditions)]
+    lines += [*_calendar(plan.forecast, whole=whole), _money(plan.forecast)]
     if plan.forecast.messages:
         lines.append(wording.space(plan.forecast))
     return "\n".join([*lines, wording.sentence(plan.forecast)])
 
 
-def _told(title: str, problems: Sequence[RowProblem], total: int) -> list[str]:
+def _rows(facts: ListFacts) -> list[str]:
+    """The figures, one below the other."""
+    aside = (
+        (facts.invalid, "invalid"),
+        (facts.duplicate, "duplicate" if facts.duplicate == 1 else "duplicates"),
+        (facts.suppressed, "suppressed"),
+        (facts.to_look_up, "to be looked up by tax code"),
+    )
+    return [
+        f"{facts.rows:>11,} {'row' if facts.rows == 1 else 'rows'} in the list",
+        *(f"{count:>11,}   {word}" for count, word in aside if count),
+        f"{facts.messages:>11,} {'message' if facts.messages == 1 else 'messages'}",
+        *([f"{facts.looked_up:>11,}   with an address looked up by tax code"] if facts.looked_up else []),
+        *([f"{facts.expired:>11,}   expired already"] if facts.expired else []),
+    ]
+
+
+def _told(title: str, found: Sequence[RowProblem], total: int, *, whole: bool) -> list[str]:
     if not total:
         return []
-    shown = problems[:SHOWN]
-    more = [f"  … and {total - len(shown):,} more"] if total > len(shown) else []
-    return [f"{title}: {total:,}", *map(_line, shown), *more]
+    shown = found if whole else found[:SHOWN]
+    more = total - len(shown)
+    return [f"{title}: {total:,}", *map(_line, shown), *([f"  … and {more:,} more"] if more else [])]
 
 
 def _line(problem: RowProblem) -> str:
@@ -198,7 +194,7 @@ def _line(problem: RowProblem) -> str:
         *([] if problem.row is None else [f"row {problem.row:,}"]),
         *([] if problem.column is None else [f"column {problem.column}"]),
     ]
-    value = f" “{problem.value}”" if problem.value else ""
+    value = f" “{' '.join(problem.value.splitlines())}”" if problem.value else ""
     return f"  {', '.join(where) or 'the list'}{value}: {problem.what.rstrip('.')}. {problem.todo}".rstrip()
 
 
@@ -208,17 +204,17 @@ def _letters(letters: LetterFacts) -> list[str]:
     told = f"The largest message is that of row {letters.largest_row:,}: {wording.human(letters.largest)}."
     if not letters.attachments:
         return [f"{told} Nothing is attached."]
-    files = wording.counted(letters.attachments, "file")
-    return [f"{told} {files} attached, {wording.human(letters.attachments_bytes)} in all."]
+    files = "1 file is" if letters.attachments == 1 else f"{letters.attachments:,} different files are"
+    return [f"{told} {files} attached, {wording.human(letters.attachments_bytes)} in all, each counted once."]
 
 
-def _calendar(forecast: Forecast) -> list[str]:
+def _calendar(forecast: Forecast, *, whole: bool) -> list[str]:
     """The first nights and the last one; what lies between is counted."""
     found, calendar = forecast.nights, forecast.conditions.calendar
     if not found:
         return []
     lines = [_row(night, calendar) for night in found]
-    if len(found) > _NIGHTS_SHOWN + 1:
+    if len(found) > _NIGHTS_SHOWN + 1 and not whole:
         between = found[_NIGHTS_SHOWN:-1]
         messages = sum(night.messages for night in between)
         lines[_NIGHTS_SHOWN:-1] = [f"  … {len(between):,} more: {messages:,} messages"]

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from bulk_pec.domain.calendar import WEEKDAYS, Calendar
 from bulk_pec.planning.forecast import Conditions, Forecast
-from bulk_pec.planning.limits import Limit, encoded_bytes
+from bulk_pec.planning.limits import Limit, MailboxLimits
 
 # Spelled out, because what the standard library knows of names follows the locale.
 _MONTHS = (
@@ -46,6 +46,23 @@ def sentence(forecast: Forecast) -> str:
     given = forecast.conditions
     what = f"{counted(forecast.messages, 'message')} {_rate(given)}{_when(given.calendar)}"
     return f"{what}: {_duration(forecast)}; {_bound(forecast)}."
+
+
+def limits(given: Conditions) -> list[str]:
+    """A line for each mailbox: its pace and its caps."""
+    if all(_caps(mailbox) == "" and mailbox.rate is None for mailbox in given.mailboxes):
+        return []
+    lines = [f"  {mailbox.address}: {_own(mailbox) or 'no limit of its own'}" for mailbox in given.mailboxes]
+    return ["Limits of the mailboxes, in addresses:", *lines]
+
+
+def _own(mailbox: MailboxLimits) -> str:
+    return ", ".join(filter(None, ("" if mailbox.rate is None else f"{mailbox.rate:g}/s", _caps(mailbox))))
+
+
+def _caps(mailbox: MailboxLimits) -> str:
+    caps = {"day": mailbox.per_day, "month": mailbox.per_month, "year": mailbox.per_year}
+    return ", ".join(f"{cap:,} a {period}" for period, cap in caps.items() if cap is not None)
 
 
 def name(limit: Limit) -> str:
@@ -114,7 +131,7 @@ def _bound(forecast: Forecast) -> str:
 
 def space(forecast: Forecast) -> str:
     """What the receipts need, and whether it is there."""
-    size = encoded_bytes(forecast.conditions.work.letter_bytes)
+    size = forecast.conditions.work.letter_bytes
     need = f"The receipts need about {human(forecast.needed_bytes)} of mailbox space"
     each = f" ({human(size)} a CONSEGNA for the message in it)" if size else ""
     if forecast.free_bytes is None:

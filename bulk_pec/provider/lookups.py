@@ -59,18 +59,23 @@ class LookUps:
         patience: Patience | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._company_url = checked_base_url(company_url)
-        self._registry_url = checked_base_url(registry_url)
-        self._reader = Reader(http, token, patience or Patience(), now)
+        self._company_url = checked_base_url(company_url, "company_url")
+        self._registry_url = checked_base_url(registry_url, "registry_url")
+        patient = patience or Patience()
+        self._company = Reader(http, token, patient, now, setting="company_url")
+        self._registry = Reader(http, token, patient, now, setting="registry_url")
 
     async def address_of(self, tax_code: str) -> str | None:
         """The certified address of a company by its codice fiscale or partita IVA; None if none is known.
+
+        No error shows the tax code, which may be a person's.
 
         Raises:
             BulkPecError: See `Reader.read`.
         """
         url = f"{self._company_url}/IT-pec/{segment(tax_code)}"
-        return (await self._reader.read(None, url, _address_in, empty=_NOTHING)).address
+        found = await self._company.read(None, url, _address_in, empty=_NOTHING, hidden=tax_code)
+        return found.address
 
     async def is_certified(self, domain: str) -> bool:
         """Whether a domain uses certified mail. "Nothing" (204, 404) means no.
@@ -79,7 +84,7 @@ class LookUps:
             BulkPecError: See `Reader.read`.
         """
         url = f"{self._registry_url}/domini_pec/{segment(domain)}"
-        return (await self._reader.read(None, url, _yes, empty=_NOTHING)).certified
+        return (await self._registry.read(None, url, _yes, empty=_NOTHING)).certified
 
 
 def _address_in(reply: object) -> Found | None:

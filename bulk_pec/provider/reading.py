@@ -56,17 +56,21 @@ class _Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """One GET or DELETE: where, for whom, and what masks the secrets in the words about it."""
+    """One GET or DELETE: where, for whom, and what masks the secrets in the words about it.
+
+    `shown` is the URL for people: without what is not for them.
+    """
 
     method: str
     url: str
+    shown: str
     headers: Mapping[bytes, bytes]
     params: Mapping[str, str] | None
     veil: Veil
 
     @property
     def what(self) -> str:
-        return f"{self.method} {self.url}"
+        return f"{self.method} {self.shown}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +88,23 @@ class Reader:
         token: The account's bearer token.
         patience: How often and how long.
         now: Seconds since the epoch, for a Retry-After that is a date.
+        setting: What in [api] names the service's address.
     """
 
     def __init__(
-        self, http: httpx.AsyncClient, token: Secret, patience: Patience, now: Callable[[], float]
+        self,
+        http: httpx.AsyncClient,
+        token: Secret,
+        patience: Patience,
+        now: Callable[[], float],
+        *,
+        setting: str = "base_url",
     ) -> None:
         self._http = http
         self._token = token
         self._patience = patience
         self._now = now
+        self._setting = setting
 
     async def read(
         self,
@@ -103,6 +115,7 @@ class Reader:
         empty: T | None = None,
         refused: T | None = None,
         params: Mapping[str, str] | None = None,
+        hidden: str = "",
     ) -> T:
         """GET `url` and parse the answer.
 
@@ -114,6 +127,7 @@ class Reader:
             refused: What it comes to when the service itself, every time it is asked, says that it cannot
                 (see `_is_refusal`); None if that is an error.
             params: The query.
+            hidden: What is asked about, in the URL's last part, if no error may show it.
 
         Raises:
             CredentialsRefused: 401, 403.
@@ -121,7 +135,7 @@ class Reader:
             ConfigError: A redirect, 405, 415, or a 404 that is no "there is nothing": not the service.
             ProviderUnavailable: Not reached, 429, 5xx or unreadable, after `patience`; any other refusal.
         """
-        call = self._call("GET", mailbox, url, params)
+        call = self._call("GET", mailbox, url, params, hidden)
 
         refusals: list[bool] = []
 
@@ -136,7 +150,7 @@ class Reader:
             self._refuse(call, reply)
             found = parse(parsing.decode(reply.body))
             if found is None:
-                raise _Failed(unreadable(call.what, call.veil(_said(reply.body))))
+                raise _Failed(self._unreadable(call, reply))
             return found
 
         try:
@@ -166,20 +180,27 @@ class Reader:
                 return True
             if parsing.is_empty_word(decoded):
                 return False
-            error = unreadable(call.what, call.veil(_said(reply.body)))
+            error = self._unreadable(call, reply)
         raise error
 
     def _call(
-        self, method: str, mailbox: Mailbox | None, url: str, params: Mapping[str, str] | None
+        self,
+        method: str,
+        mailbox: Mailbox | None,
+        url: str,
+        params: Mapping[str, str] | None,
+        hidden: str = "",
     ) -> _Call:
         bearer = f"Bearer {self._token.reveal()}".encode()
         headers = {b"Authorization": bearer, b"Accept": b"application/json"}
         if mailbox is None:
-            return _Call(method, url, headers, params, Veil(self._token))
+            masked = (Secret(hidden), Secret(hidden.lower()), Secret(hidden.upper())) if hidden else ()
+            shown = f"{url.rpartition('/')[0]}/…" if hidden else url
+            return _Call(method, url, shown, headers, params, Veil(self._token, *masked))
         veil = Veil.over(self._token, mailbox)
         headers[b"x-username"] = _header(mailbox.username, mailbox, "username")
         headers[b"x-password"] = _header(mailbox.password, mailbox, "password")
-        return _Call(method, url, headers, params, veil)
+        return _Call(method, url, url, headers, params, veil)
 
     async def _ask(self, call: _Call) -> _Reply:
         """One request. Raises `_Failed` when no answer could be read."""
@@ -193,7 +214,7 @@ class Reader:
         raise _Failed(
             ProviderUnavailable(
                 f"The provider could not be reached ({call.what}): {call.veil(why)}.",
-                hint="Check the network and base_url, or try again later.",
+                hint=f"Check the network and {self._setting} in [api], or try again later.",
             )
         )
 
@@ -221,20 +242,28 @@ class Reader:
         said = call.veil(_said(reply.body))
         what = f"HTTP {status} from {call.what}" + (f": {said}" if said else "")
         if status in {401, 403}:
+            whose = ", and the mailbox's user name and password" if b"x-password" in call.headers else ""
             raise CredentialsRefused(
-                f"The provider refused the credentials. {what}.",
-                hint="Check the token, and the mailbox's user name and password.",
+                f"The provider refused the credentials. {what}.", hint=f"Check the token{whose}."
             )
         if status == 402:
             raise NoCredit(f"The provider's wallet is empty. {what}.", hint="Top it up, then run again.")
         if 300 <= status < 400 or status in {404, 405, 415}:
             raise ConfigError(
-                f"The configured address is not the service. {what}.", hint="Check base_url in [api]."
+                f"The configured address is not the service. {what}.", hint=f"Check {self._setting} in [api]."
             )
         error = ProviderUnavailable(f"The provider did not answer as asked. {what}.", hint="Try again later.")
         if status in {408, 429} or status >= 500:
             raise _Failed(error, retry_after(reply.retry_after, self._now()))
         raise error
+
+    def _unreadable(self, call: _Call, reply: _Reply) -> ProviderUnavailable:
+        """The error for an answer that is not what was asked for."""
+        said = call.veil(_said(reply.body))
+        return ProviderUnavailable(
+            f"The provider's answer to {call.what} cannot be understood" + (f": {said}." if said else "."),
+            hint=f"Try again later; if it stays, check {self._setting} in [api].",
+        )
 
     async def _patiently(self, once: Callable[[], Awaitable[T]]) -> T:
         try:
@@ -261,14 +290,6 @@ class Reader:
         if error.wait is None:
             return True
         return error.wait if error.wait <= self._patience.longest_wait else False
-
-
-def unreadable(what: str, said: str) -> ProviderUnavailable:
-    """The error for an answer that is not what was asked for."""
-    return ProviderUnavailable(
-        f"The provider's answer to {what} cannot be understood" + (f": {said}." if said else "."),
-        hint="Try again later; if it stays, check base_url in [api].",
-    )
 
 
 def _header(secret: Secret, mailbox: Mailbox, name: str) -> bytes:

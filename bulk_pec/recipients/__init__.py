@@ -27,17 +27,20 @@
 | showing.py | what was made of a list, for people |
 
 A list's rows are numbered from 1, the header not counted. In a CSV a line with nothing but blanks is no
-row and has no number; in a CSV of a single column an empty cell is such a line too. Everything else that
-is in the file comes out exactly once: as a checked row, or set aside with its problems.
+row and has no number; in a CSV of a single column an empty cell is such a line too. A row of blank cells, as
+Excel leaves behind (``;;;``), is no row either, but keeps its number, so that the others are counted as Excel
+counts them. Everything else that is in the file comes out exactly once: as a checked row, or set aside with
+its problems.
 """
 
 from __future__ import annotations
 
+from bulk_pec.domain.problems import Problem
 from bulk_pec.recipients.duplicates import Keys, Repeat, Repeats
 from bulk_pec.recipients.lists import RecipientList, open_list
 from bulk_pec.recipients.options import ListOptions
 from bulk_pec.recipients.rejects import Rejects, rejects
-from bulk_pec.recipients.rows import Batch, CheckedRow, Problem, RowWarning, SetAsideRow
+from bulk_pec.recipients.rows import Batch, CheckedRow, RowWarning, SetAsideRow
 from bulk_pec.recipients.showing import shown
 
 __all__ = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -18,14 +18,25 @@ WORKERS = min(os.cpu_count() or 1, 4)
 def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
     """What `work` makes of each item, in the order of the items, some of them while the caller is busy.
 
-    At most one item more than there are workers is taken before it is needed. An error that `items` or
-    `work` raises comes out where its result would have.
+    At most two items more than there are workers are taken before they are needed, one after the other,
+    each in some thread. An error that `items` or `work` raises comes out where its result would have.
     """
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="list") as pool:
+    source = iter(items)
+    with (
+        ThreadPoolExecutor(1, thread_name_prefix="items") as taking,
+        ThreadPoolExecutor(WORKERS, thread_name_prefix="list") as pool,
+    ):
         waiting: deque[Future[Result]] = deque()
-        for item in items:
-            waiting.append(pool.submit(work, item))
+        coming = taking.submit(_next, source)
+        while (item := coming.result()) is not None:
+            coming = taking.submit(_next, source)
+            waiting.append(pool.submit(work, *item))
             if len(waiting) > WORKERS:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def _next(items: Iterator[Item]) -> tuple[Item] | None:
+    """The next item; None if there is none."""
+    return next(((item,) for item in items), None)

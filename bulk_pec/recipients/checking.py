@@ -7,7 +7,7 @@ thereby bad, and what it passes `judge` would pass too (a property test holds th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
@@ -27,7 +27,7 @@ from bulk_pec.recipients.judging import (
     recipient_of,
     trimmed,
 )
-from bulk_pec.recipients.rows import BLANKS, WARNINGS_KEPT, Batch, CheckedRow, RowWarning, SetAsideRow
+from bulk_pec.recipients.rows import BLANKS, Batch, CheckedRow, RowWarning, SetAsideRow
 from bulk_pec.recipients.warning import suspect, warn
 
 Item = TypeVar("Item")
@@ -74,39 +74,34 @@ class Sieve:
         numbers = range(first_row, first_row + frame.height)
         rows = list(zip(numbers, facts["key"].to_list(), facts["recipient"].to_list(), values, strict=True))
         expires, doubtful = facts["expires"].to_list(), ~facts["sure"]
-        set_aside: dict[int, SetAsideRow] = {}
+        gone: dict[int, SetAsideRow | None] = {}
         if doubtful.any():
-            set_aside = self._judge(rows, doubtful.arg_true(), frame.filter(doubtful))
-            rows, expires = _kept(rows, set_aside), _kept(expires, set_aside)
-        warnings, warned = self._warnings(sifted, first_row, set_aside)
-        return Batch(rows, list(set_aside.values()), expires, warnings, warned)
+            gone = self._judge(rows, doubtful.arg_true(), frame.filter(doubtful))
+            rows, expires = _kept(rows, gone), _kept(expires, gone)
+        set_aside = [row for row in gone.values() if row is not None]
+        empty = [first_row + place for place, row in gone.items() if row is None]
+        return Batch(rows, set_aside, expires, self._warnings(sifted, first_row, gone), empty)
 
     def _judge(
         self, rows: list[CheckedRow], places: Iterable[int], doubtful: pl.DataFrame
-    ) -> dict[int, SetAsideRow]:
-        """Judge each doubtful row: it is mended at its place in `rows`, or returned by it."""
-        set_aside: dict[int, SetAsideRow] = {}
+    ) -> dict[int, SetAsideRow | None]:
+        """Judge each doubtful row: it is mended at its place in `rows`, or returned by it; None: empty."""
+        gone: dict[int, SetAsideRow | None] = {}
         for place, (*values, beyond) in zip(places, doubtful.rows(), strict=True):
             verdict = judged(rows[place][0], tuple(values), beyond, self.rules)
-            if isinstance(verdict, SetAsideRow):
-                set_aside[place] = verdict
-            else:
+            if isinstance(verdict, tuple):
                 rows[place] = verdict
-        return set_aside
+            else:
+                gone[place] = verdict
+        return gone
 
-    def _warnings(
-        self, sifted: Sifted, first_row: int, set_aside: Iterable[int]
-    ) -> tuple[list[RowWarning], int]:
-        """The first warnings about the rows that stay, and how many there are."""
-        suspects, gone = sifted.facts["suspect"], frozenset(set_aside)
-        kept: list[RowWarning] = []
-        warned = 0
+    def _warnings(self, sifted: Sifted, first_row: int, gone: Container[int]) -> list[RowWarning]:
+        """Every warning about the rows that stay."""
+        suspects, found = sifted.facts["suspect"], list[RowWarning]()
         for place, values in zip(suspects.arg_true(), sifted.frame.filter(suspects).rows(), strict=True):
             if place not in gone:
-                found = list(warn(first_row + place, values[:-1], self.rules))
-                warned += len(found)
-                kept += found[: WARNINGS_KEPT - len(kept)]
-        return kept, warned
+                found += warn(first_row + place, values[:-1], self.rules)
+        return found
 
     def _expires(self, frame: pl.DataFrame) -> pl.Series | pl.Expr:
         """When each row expires; nothing where its cell is empty or cannot be read."""
@@ -172,15 +167,15 @@ class Sieve:
         }
 
 
-def _kept(items: list[Item], set_aside: Mapping[int, SetAsideRow]) -> list[Item]:
+def _kept(items: list[Item], gone: Container[int]) -> list[Item]:
     """What is left of a batch's items, one a row."""
-    return [item for place, item in enumerate(items) if place not in set_aside]
+    return [item for place, item in enumerate(items) if place not in gone]
 
 
 def judged(
     row: int, values: tuple[str | None, ...], beyond: str | None, rules: Rules
-) -> CheckedRow | SetAsideRow:
-    """What becomes of one row, by the rules alone.
+) -> CheckedRow | SetAsideRow | None:
+    """What becomes of one row, by the rules alone; None: there is nothing in it, and it is no row.
 
     Args:
         row: Its number.
@@ -188,6 +183,8 @@ def judged(
         beyond: What follows the last column, or None.
         rules: What it must satisfy.
     """
+    if beyond is None and not any(map(trimmed, values)):
+        return None
     problems = judge(values, beyond, rules)
     key = key_of(values, rules)
     if not problems:
@@ -205,6 +202,6 @@ def judged(
     )
 
 
-def json_of(values: Sequence[str | None]) -> str:
-    """A compact JSON array of texts."""
+def json_of(values: Sequence[str | int | None]) -> str:
+    """A compact JSON array of texts (and of a number, where one is kept behind them)."""
     return orjson.dumps(values).decode()

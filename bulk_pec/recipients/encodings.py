@@ -99,16 +99,22 @@ def _first_guess(source: Source, encoding: str) -> tuple[str, bool]:
     return next(((codec, True) for mark, codec in _MARKS if source.start.startswith(mark)), ("utf-8", False))
 
 
+_NO_FILES = frozenset({"utf-7", "unicode-escape", "raw-unicode-escape", "punycode", "idna"})
+"""Encodings of Python's in which nobody writes lists; some of them decode to what is no text."""
+
+
 def _known(encoding: str) -> str:
     try:
         "a".encode(encoding)  # refuses what is no text encoding
         name = codecs.lookup(encoding).name
         codecs.getincrementaldecoder(name)
     except (LookupError, ValueError):
+        name = ""
+    if not name or name in _NO_FILES:
         raise ConfigError(
             f"[recipients] encoding = {encoding!r} is no text encoding that Python knows.",
             hint='Write "auto", "utf-8", "cp1252", "latin-1" or "utf-16".',
-        ) from None
+        )
     return name
 
 

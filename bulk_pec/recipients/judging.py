@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from bulk_pec.domain.addresses import canonical, recipient_key
 from bulk_pec.domain.letters import joined, recipients_of
+from bulk_pec.domain.problems import Problem
 from bulk_pec.recipients import excel, expiry, taxcodes
 from bulk_pec.recipients.addresses import SEVERAL, fault
-from bulk_pec.recipients.rows import BLANKS, SHOWN, Problem
+from bulk_pec.recipients.rows import BLANKS, SHOWN
 
 CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 """C0 and C1 control characters and Unicode's line and paragraph separators: never in a subject or a key."""
@@ -35,7 +37,7 @@ class Rules:
         key: Place of the key; None: the address is the key.
         required: Places that must not be empty.
         subject: Places that go into the subject.
-        own: The senders' addresses, lower-cased.
+        own: The senders' addresses, in canonical form.
         needed: Places the templates need, empty or not: an error of Excel's must not stand there.
         tax_code: Place of the tax code whose check digits are checked; None: there is none.
         expires: Place of the expiry; None: there is none.
@@ -82,7 +84,10 @@ def recipient_of(values: tuple[str | None, ...], rules: Rules) -> str:
 
 def key_of(values: tuple[str | None, ...], rules: Rules) -> str:
     """A row's key; empty when it has none."""
-    return recipient_of(values, rules).lower() if rules.key is None else trimmed(values[rules.key])
+    if rules.key is not None:
+        return trimmed(values[rules.key])
+    cell = trimmed(values[rules.address])
+    return recipient_key(cell) if rules.multiple else canonical(cell)
 
 
 def judge(values: tuple[str | None, ...], beyond: str | None, rules: Rules) -> tuple[Problem, ...]:
@@ -143,7 +148,7 @@ def _one_address(address: str, rules: Rules) -> Iterator[Problem]:
     elif what is not None:
         todo = "Write one certified address in this cell: one row is one message."
         yield _problem(column, address, what, todo)
-    elif address.lower() in rules.own:
+    elif canonical(address) in rules.own:
         todo = "Remove the row, or write the recipient's."
         yield _problem(column, address, "this is a sending address", todo)
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import polars as pl
 
+from bulk_pec.domain.addresses import canonical
 from bulk_pec.recipients import taxcodes
 from bulk_pec.recipients.ahead import ahead
 from bulk_pec.recipients.checking import Sieve, Sifted
@@ -41,13 +42,14 @@ def open_list(path: Path, options: ListOptions) -> RecipientList:
     source = Source.of(path)
     found = survey(source, options.encoding)
     reader = reader_of(source, found.encoding, options)
-    columns, named = checked_names(reader.header, path)
-    columns, adopted = adopt(columns, options.needed_columns, path)
+    names, named = checked_names(reader.header, path)
+    columns, adopted = adopt(names, options.needed_columns, path)
     address, guess = address_column(columns, options, path)
     guesses = (found.guess, *reader.guesses, *named, *adopted, guess)
     rules = _rules(columns, address, options, path)
     return RecipientList(
         path=path,
+        names=names,
         columns=columns,
         address_column=address,
         key_column=None if rules.key is None else columns[rules.key],
@@ -64,13 +66,15 @@ class RecipientList:
 
     Attributes:
         path: As given.
-        columns: The file's column names, trimmed; one that the templates spell otherwise, as they spell it.
+        names: The file's column names, trimmed.
+        columns: The same, but one that the templates spell otherwise as they spell it (`headers.adopt`).
         address_column: Which of them holds the address.
         key_column: Which of them is the key; None: the address is.
         guesses: What was guessed, in sentences for people.
     """
 
     path: Path
+    names: tuple[str, ...]
     columns: tuple[str, ...]
     address_column: str
     key_column: str | None
@@ -112,11 +116,14 @@ class RecipientList:
     def lacks_address(self, row: SetAsideRow) -> str | None:
         """The tax code by which the address that a row lacks may be looked up, upper-case and without blanks.
 
-        None: it has an address, or no good tax code, or fields too few or too many, or is not read for one.
+        None: it has an address, or no good tax code, or something else is wrong with it, for which no answer
+        would help and none is paid; or the list is not read for one.
         """
-        values = orjson.loads(row.values_json)
         place = self._rules.tax_code
-        if place is None or row.recipient_text or len(values) != len(self.columns) or None in values:
+        if place is None or row.recipient_text or len(row.problems) > 1:
+            return None
+        values = orjson.loads(row.values_json)
+        if len(values) != len(self.columns) or None in values:
             return None
         code = trimmed(values[place])
         return taxcodes.compact(code) if code and taxcodes.fault(code) is None else None
@@ -143,7 +150,7 @@ class RecipientList:
         """Every row of the list, checked, in the order of the file.
 
         Args:
-            rows_per_batch: No batch has more rows than this; it may have fewer, but none is empty.
+            rows_per_batch: No batch has more rows than this, empty ones included; it may have fewer.
 
         Raises:
             ListRefused: The file can no longer be read, or was changed since it was opened.
@@ -180,14 +187,14 @@ def _rules(columns: tuple[str, ...], address: str, options: ListOptions, path: P
     def places(names: frozenset[str]) -> tuple[int, ...]:
         return tuple(sorted(place[name] for name in names))
 
-    tax_code = named("tax_code_column")
+    tax_code, key = named("tax_code_column"), named("key_column")
     return Rules(
         columns=columns,
         address=place[address],
-        key=named("key_column"),
+        key=None if key == place[address] else key,  # an address is a key in its canonical form
         required=places(options.required_columns),
         subject=places(options.subject_columns),
-        own=frozenset(own.strip().lower() for own in options.own_addresses),
+        own=frozenset(map(canonical, options.own_addresses)),
         needed=places(options.needed_columns),
         tax_code=tax_code,
         expires=named("expires_at_column"),

@@ -8,6 +8,8 @@ its fields. A list that is a rejects file itself gets new reasons in the place o
 from __future__ import annotations
 
 import os
+import re
+import stat
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 import orjson
+import polars as pl
 from polars.exceptions import PolarsError
 
 from bulk_pec.domain.errors import LedgerError, UsageError
@@ -25,6 +28,7 @@ from bulk_pec.recipients.rejects_parquet import ParquetRejects
 from bulk_pec.recipients.rows import CheckedRow, SetAsideRow
 
 _NAMES = ("reason", "reason_2", "reason_3")
+_HEAD = 256
 
 
 class _Rejects(Protocol):
@@ -69,16 +73,15 @@ def rejects(rows: RecipientList, path: Path) -> Generator[Rejects, None, None]:
 
     Args:
         rows: The list.
-        path: Where the file shall be; one that is there is replaced.
+        path: Where the file shall be. What is there is replaced only if it is empty, or a file of rejects: a
+            slip of the hand must not cost a ledger.
 
     Raises:
-        UsageError: `path` is the list itself.
+        UsageError: Something else is there; `path` may be the list itself.
         LedgerError: It cannot be written.
     """
-    if path.exists() and path.samefile(rows.path):
-        raise UsageError(
-            f"The rejects would be written over the list {path}.", hint="Name another file for them."
-        )
+    with _refusals(path):
+        _refuse_to_replace(path, rows)
     with _refusals(path), TemporaryDirectory(prefix=f".{path.name[:100]}.", dir=path.parent) as folder:
         whole = Path(folder) / "whole"
         with closing(_writer(rows, whole)) as into:
@@ -97,6 +100,36 @@ def _writer(rows: RecipientList, path: Path) -> _Rejects:
     if isinstance(reader, CsvReader):
         return CsvRejects(path, reader, rows.columns, name, replaced=own)
     raise AssertionError(f"a list is read by {type(reader).__name__}")
+
+
+def _refuse_to_replace(path: Path, rows: RecipientList) -> None:
+    """Raise `UsageError` if something is there that is not ours to replace."""
+    if path.exists() and path.samefile(rows.path):
+        raise UsageError(
+            f"The rejects would be written over the list {path}.", hint="Name another file for them."
+        )
+    if os.path.lexists(path) and not _may_be_replaced(path):
+        raise UsageError(
+            f"{path} is there already and is no file of rejects; nothing was written over it.",
+            hint="Name another file for them, or remove that one first.",
+        )
+
+
+def _may_be_replaced(path: Path) -> bool:
+    """Whether a plain file is empty, or its first column is the reason, as `_writer` makes it."""
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        return False
+    if not found.st_size:
+        return True
+    with path.open("rb") as file:
+        start = file.read(_HEAD)
+    if start.startswith(b"PAR1"):
+        return next(iter(pl.read_parquet_schema(path)), None) in _NAMES
+    # Its encoding is the list's, whatever that was: every one of them writes these letters in this order.
+    letters = start.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe")
+    header = letters.rpartition(b"sep=")[2].lstrip(b";,|\t\r\n") if letters[:4] == b"sep=" else letters
+    return re.match(rb'"?reason(?:_[23])?"?(?:[;,|\t\r\n]|$)', header) is not None
 
 
 def _flush(path: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from bulk_pec.domain.problems import Problem
+
 CheckedRow: TypeAlias = tuple[int, str, str, str]
 """``(row, key, recipient, values_json)``: a plain tuple, because a list has millions of them.
 
-row: 1-based number of the data row. key: the key column's text, trimmed, or the recipient lower-cased.
+row: 1-based number of the data row. key: the key column's text, trimmed, or `addresses.recipient_key`.
 recipient: the address, trimmed, otherwise as written; of several, all of them as `letters.joined` joins
 them. values_json: a compact JSON array of the row's texts in the order of the file's columns.
 """
@@ -21,30 +23,6 @@ Spelled out because Python's and polars' own ideas of a blank differ.
 
 SHOWN = 80
 """A problem shows at most this many characters of the value."""
-
-WARNINGS_KEPT = 100
-"""Warnings a batch keeps; beyond them it only counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong with a row.
-
-    Attributes:
-        column: The column it is in; None when it concerns the whole row.
-        value: The offending text, cut to `SHOWN` characters.
-        what: What is wrong.
-        todo: What the person can do about it.
-    """
-
-    column: str | None
-    value: str = field(repr=False)
-    what: str
-    todo: str
-
-    def __str__(self) -> str:
-        """One line for people, without the value."""
-        return f"{f'{self.column}: ' if self.column else ''}{self.what} ({self.todo})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +73,28 @@ class RowWarning:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Consecutive rows of a list: each is in exactly one of the first two, both in the order of the file.
+    """Consecutive rows of a list, each in exactly one of three: all of them in the order of the file.
+
+    Its length is that of the first two together: a row without anything in it is no row of the list.
 
     Attributes:
         rows: Those that can become messages.
         set_aside: Those that cannot.
         expires: For each of `rows` when it expires: ms since the epoch, UTC; None: never.
-        warnings: What is suspicious about `rows`, the first `WARNINGS_KEPT` of the batch.
-        warned: How many warnings there are, with those that were not kept.
+        warnings: What is suspicious about `rows`, all of it: a batch bounds it.
+        empty: The numbers of those in which every cell is blank: they are left out, as blank lines are.
     """
 
     rows: list[CheckedRow] = field(repr=False)
     set_aside: list[SetAsideRow] = field(repr=False)
     expires: list[int | None] = field(repr=False)
     warnings: list[RowWarning] = field(default_factory=list, repr=False)
-    warned: int = 0
+    empty: list[int] = field(default_factory=list, repr=False)
+
+    @property
+    def warned(self) -> int:
+        """How many warnings there are."""
+        return len(self.warnings)
 
     def __len__(self) -> int:
         return len(self.rows) + len(self.set_aside)

@@ -18,9 +18,9 @@ from bulk_pec.recipients.judging import Rules, key_of, trimmed
 from bulk_pec.recipients.rows import BLANKS, SHOWN, RowWarning
 
 _TAX_CODE = re.compile(
-    r"\b(?:cf|cod(?:ice)? ?fisc(?:ale)?|p ?iva|part(?:ita)? ?iva|vat (?:number|no|id|code)|cfpiva)\b"
+    r"\b(?:c ?f|cod(?:ice)? ?fisc(?:ale)?|p ?iva|part(?:ita)? ?iva|vat (?:number|no|id|code)|cfpiva)\b"
 )
-_POSTAL_CODE = re.compile(r"\b(?:cap|codice (?:di )?avviamento postale|codice postale)\b")
+_POSTAL_CODE = re.compile(r"\b(?:c ?a ?p|codice (?:di )?avviamento postale|codice postale)\b")
 _FREE_MAIL = "(?i)@(?:" + "|".join(sorted(re.escape(domain) for domain in freemail.DOMAINS)) + ")"
 
 

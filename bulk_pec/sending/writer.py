@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -12,6 +13,7 @@ from bulk_pec.composing import Composer, Uncomposable
 from bulk_pec.domain.letters import Attachment, Letter
 from bulk_pec.ledger.claims import PendingMessage
 from bulk_pec.ledger.runs import Run
+from bulk_pec.recipients.headers import adopt
 
 _PLACES_IN_MEMORY = 2
 """The base64 of an attachment, and once more in the body that is sent; shared ones count as their own."""
@@ -43,15 +45,19 @@ class Writer:
 
     Args:
         composer: With the templates.
-        run: Its columns say which value is which.
+        run: Its columns say which value is which; the templates may spell them otherwise.
+
+    Raises:
+        ListRefused: The templates need a column that the run's list did not have.
     """
 
     def __init__(self, composer: Composer, run: Run) -> None:
         self._composer = composer
-        self._columns = run.columns
+        needed = composer.required_columns | composer.optional_columns
+        self._columns, _ = adopt(run.columns, needed, Path(run.list_name))
         self._loaded_at = run.created_at * 1_000_000
         self._same_templates = composer.digest == run.template_digest
-        self._places = composer.places_of(run.columns)
+        self._places = composer.places_of(self._columns)
         self._one_reader = anyio.CapacityLimiter(1)
 
     def draft(self, message: PendingMessage) -> Draft:

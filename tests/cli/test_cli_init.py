@@ -44,7 +44,7 @@ def test_what_init_wrote_is_a_working_configuration(tmp_path: Path, provider: st
     shell = Shell(tmp_path)
     told = shell.call("init")
     assert (told.code, told.stderr) == (0, "")
-    assert "bulk-pec run avvisi.csv" in told.stdout
+    assert told.stdout.index("bulk-pec plan avvisi.csv") < told.stdout.index("bulk-pec run avvisi.csv")
     shell.environ = {
         "BULK_PEC_TOKEN": "t",
         "BULK_PEC_PASSWORD": "p",

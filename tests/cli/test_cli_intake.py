@@ -37,8 +37,8 @@ INTAKE = {
 
 def exported(shell: Shell, run: str) -> list[dict[str, str]]:
     """Every row of a run's export."""
-    assert shell.call("export", run, "-o", f"{run}.csv").code == 0
-    with (shell.home / f"{run}.csv").open(encoding="utf-8", newline="") as file:
+    assert shell.call("export", run, "-o", "results.csv").code == 0
+    with (shell.home / "results.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -140,5 +140,5 @@ def test_doubtful_rows_are_sent_and_told(shell: Shell, provider: str) -> None:
     (shell.home / "avvisi.csv").write_text("\n".join([*rows, ""]), encoding="utf-8")
     answer = shell.call("run", "avvisi.csv", "--yes", "--json")
     assert answer.document["messages"]["sent"] == 2
-    assert "Warnings: 2; `bulk-pec plan` lists them by row." in answer.stderr
+    assert "Warnings: 2; `bulk-pec plan LIST --problems FILE` lists them all by row." in answer.stderr
     assert seen(provider)["posts"] == 2

@@ -21,7 +21,7 @@ def test_names_no_run_can_have(loaded: Shell, command: str, name: str) -> None:
 
 def test_last_is_no_runs_name_but_names_one(loaded: Shell) -> None:
     """A list `last.csv` needs a --name; as RUN the word is the run loaded last."""
-    loaded.write_list("last.csv", good(2))
+    loaded.write_list("last.csv", good(2, first=9))
     for command in ("run", "load"):
         refused(loaded, command, "last.csv", ends=(2, "usage"), words=["'last'", "--name"])
     assert loaded.call("load", "last.csv", "--name", "seconda").code == 0
@@ -45,7 +45,7 @@ def test_names_that_are_not_utf8(loaded: Shell) -> None:
 def test_names_the_terminal_cannot_show(loaded: Shell) -> None:
     """Where stdout and stderr take ASCII only, everything is still told; the document loses nothing."""
     loaded.environ["PYTHONIOENCODING"] = "ascii"
-    loaded.write_list("società.csv", good(2))
+    loaded.write_list("società.csv", good(2, first=9))
     told = loaded.call("load", "società.csv")
     assert told.code == 0, told
     assert told.stdout.startswith("Run societ\\xe0: loaded\n")

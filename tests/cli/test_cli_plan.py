@@ -60,7 +60,20 @@ def test_every_row_is_a_message_or_a_named_problem(office: Shell) -> None:
     assert answer.exit == (3, "attention"), answer
     document = answer.document
     assert (document["schema"], document["list"]) == (1, "avvisi.csv")
-    assert document["rows"] == {"input": 8, "messages": 2, "invalid": 4, "duplicate": 1, "suppressed": 1}
+    assert document["rows"] == {
+        "input": 8,
+        "messages": 2,
+        "invalid": 4,
+        "duplicate": 1,
+        "suppressed": 1,
+        "to_look_up": 0,
+        "looked_up": 0,
+    }
+    assert document["set_aside"] == [
+        {"row": 4, "kind": "duplicate", "what": "same key as row 1"},
+        {"row": 5, "kind": "suppressed", "what": "suppressed"},
+    ]
+    assert document["set_aside_total"] == 2
     told = [(problem["row"], problem["column"], problem["value"]) for problem in document["problems"]]
     assert told == [
         (2, "attachments", "carte/002.pdf"),
@@ -70,9 +83,10 @@ def test_every_row_is_a_message_or_a_named_problem(office: Shell) -> None:
     ]
     assert all(problem["what"] and problem["todo"] for problem in document["problems"])
     assert document["problems_total"] == 4
-    (free, share) = document["warnings"]
+    (free,) = document["warnings"]
     assert (free["row"], free["column"], free["value"]) == (6, "pec", "qualcuno@gmail.com")
-    assert (share["row"], "max_invalid_share" in share["what"]) == (None, True)
+    assert "max_invalid_share" in document["error"]["what"]
+    assert answer.stderr.splitlines()[-1].startswith("bulk-pec: Loading would refuse this list: 4 of 8 rows")
     letters = document["letters"]
     assert (letters["largest_row"], letters["attachments"]) == (1, 2)
     assert letters["attachments_bytes"] == 2 * (len(PDF) + 3)
@@ -91,7 +105,7 @@ def test_the_plan_for_people_shows_what_was_guessed_and_three_rows(office: Shell
     assert "The separator is taken for a semicolon." in answer.stdout
     assert "The first 3 rows:\n" in answer.stdout
     assert "info@uno.example | info@due.example | senza-arroba\n" in answer.stdout
-    assert "          8 rows in the list\n          4   invalid\n          1   duplicates\n" in answer.stdout
+    assert "          8 rows in the list\n          4   invalid\n          1   duplicate\n" in answer.stdout
     assert "  row 3, column pec “senza-arroba”: " in answer.stdout
     assert "Cost: EUR 0.10, no limit set.\n" in answer.stdout
     assert answer.stdout.splitlines()[-1].startswith("2 messages at 500/s: 1 day, until ")
@@ -144,7 +158,9 @@ def test_a_plan_counts_as_loading_does(office: Shell) -> None:
     def planned() -> dict[str, int]:
         answer = office.call("plan", "avvisi.csv", "--json")
         assert answer.code == 3, answer
-        return dict(answer.document["rows"])
+        rows: dict[str, int] = answer.document["rows"]
+        assert [rows.pop(name) for name in ("to_look_up", "looked_up")] == [0, 0]
+        return rows
 
     office.environ["BULK_PEC_RECIPIENTS__ON_DUPLICATE"] = "keep"
     kept = planned()
@@ -152,12 +168,22 @@ def test_a_plan_counts_as_loading_does(office: Shell) -> None:
     assert (loaded.code, loaded.document["rows"]) == (3, kept)
     assert kept["messages"] == 3
     again = office.call("plan", "avvisi.csv", "--json")
-    assert again.exit == (65, "data"), again
-    assert "2 messages are in an earlier run" in again.document["warnings"][-1]["what"]
-    assert again.document["rows"] == kept
+    assert again.exit == (3, "attention"), again  # `run` would go on with it: nothing would be refused
+    assert (again.document["loaded_as"], "error" in again.document) == ("prima", False)
 
     write(office.home / "avvisi.csv", [*ROWS, ("009", "info@nove.example", "Nove")])
     put(office.home, "carte/009.pdf")
+    refused = office.call("plan", "avvisi.csv", "--json")
+    assert refused.exit == (65, "data"), refused
+    *_, last = refused.stderr.splitlines()
+    assert last.startswith("bulk-pec: Loading would refuse this list: 3 messages are in an earlier run, ")
+    assert "the first is row 1, as row 1 of run 'prima'" in refused.document["error"]["what"]
+    said = [(row["row"], row["what"]) for row in refused.document["set_aside"] if row["kind"] == "repeated"]
+    assert said == [
+        (1, "said already, as row 1 of run 'prima'"),
+        (4, "said already, as row 4 of run 'prima'"),
+        (6, "said already, as row 6 of run 'prima'"),
+    ]
     office.environ["BULK_PEC_RECIPIENTS__ON_DUPLICATE"] = "skip"
     office.environ["BULK_PEC_RECIPIENTS__ON_REPEAT"] = "skip"
     left = planned()
@@ -166,12 +192,14 @@ def test_a_plan_counts_as_loading_does(office: Shell) -> None:
     assert (left["messages"], left["duplicate"]) == (1, 3)
 
     office.environ["BULK_PEC_RECIPIENTS__ON_DUPLICATE"] = "fail"
+    write(office.home / "avvisi.csv", [*ROWS, ("010", "info@dieci.example", "Dieci")])
+    put(office.home, "carte/010.pdf")
     assert office.call("plan", "avvisi.csv", "--json").exit == (65, "data")
     write(office.home / "avvisi.csv", ROWS[1:3])
     nothing = office.call("plan", "avvisi.csv", "--json")
     assert nothing.exit == (65, "data"), nothing
     assert (nothing.document["rows"]["messages"], nothing.document["forecast"]["messages"]) == (0, 0)
-    assert "no row to send" in nothing.document["warnings"][-1]["what"]
+    assert "no row to send" in nothing.document["error"]["what"]
 
 
 def test_a_plan_before_there_is_a_ledger_makes_none(tmp_path: Path) -> None:
@@ -238,7 +266,7 @@ def test_windows_and_days_make_nights(loaded: Shell) -> None:
 
 
 def test_lookups_are_made_only_when_asked_for(office: Shell, provider: str) -> None:
-    """Without `--lookups` a missing address is a problem; with it the service fills it, once for ever."""
+    """Without `--lookups` a missing address is still to look up; with it the service fills it, once."""
     codes = {"79402849990": None, "79535389997": "info@ditta-79535389997.pec.example"}
     rows = ["numero,pec,denominazione,codice_fiscale", *(f"001,,D,{code}" for code in codes)]
     rows += ["003,x@senza-pec.example,D,", "004,x@pec.example,D,"]
@@ -256,10 +284,11 @@ def test_lookups_are_made_only_when_asked_for(office: Shell, provider: str) -> N
     }
     before = office.ledger_content()
     silent = office.call("plan", "avvisi.csv", "--json")
-    assert silent.exit == (3, "attention"), silent
-    assert silent.document["rows"]["invalid"] == 2
-    assert "2 rows lack an address that can be looked up" in silent.document["warnings"][0]["what"]
-    assert "2 domains were not asked about yet" in silent.document["warnings"][1]["what"]
+    assert silent.exit == (0, "complete"), silent
+    assert (silent.document["rows"]["invalid"], silent.document["rows"]["to_look_up"]) == (0, 2)
+    told = [warning["what"] for warning in silent.document["warnings"]]
+    assert "Rows that lack an address that can be looked up: 2" in told
+    assert "Domains that were not asked about yet: 2" in told
     assert office.ledger_content() == before
 
     asked = office.call("plan", "avvisi.csv", "--lookups", "--json")

@@ -91,7 +91,7 @@ def test_streams_that_are_closed(loaded: Shell) -> None:
     """Started with neither stdout nor stderr (`>&- 2>&-`) a command does its work."""
     line = 'exec "$@" >&- 2>&-'
     shell = Shell(loaded.home, loaded.environ, command=("sh", "-c", line, "sh", *loaded.command))
-    shell.write_list("altro.csv", good(2))
+    shell.write_list("altro.csv", good(2, first=9))
     assert shell.call("load", "altro.csv").code == 0
     assert loaded.call("status", "--json").document["run"] == "altro"
 

@@ -18,7 +18,6 @@ from bulk_pec.cli.session import Session
 from bulk_pec.domain.errors import CredentialsRefused
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.recipients import Batch, RecipientList
-from bulk_pec.recipients.rows import WARNINGS_KEPT
 from bulk_pec.sandbox.options import SandboxOptions
 from bulk_pec.sandbox.server import background
 
@@ -144,7 +143,7 @@ def test_missing_addresses_are_filled_and_bad_domains_set_aside(office: Office, 
         (10, "l", "Info@UNO.example"),
     ]
     assert aside == [3, 4, 5, 6, 8]
-    assert known.looked_up == {2, 7, 9}
+    assert known.looked_up == {2: "", 7: " ", 9: ""}
     assert (known.unasked, known.unjudged) == (0, set())
     for batch in batches:
         assert len(batch.expires) == len(batch.rows)
@@ -194,6 +193,14 @@ def test_each_is_asked_once_over_two_loads(office: Office) -> None:
         assert loaded[1][1] == LISTEDS
 
 
+def test_a_row_that_no_address_would_mend_is_not_asked_for(office: Office) -> None:
+    """Each question costs: a row without a key stays invalid whatever the answer."""
+    known = office.enriched("lookup = true", [("", "", LISTED), ("b", "", NONE)])
+    _, aside = _together(list(known.batches(100)))
+    assert aside == [1, 2]
+    assert office.questions() == {f"company {NONE}": 1}
+
+
 def test_only_what_is_new_in_a_list_is_asked(office: Office) -> None:
     """Another list with one code more costs one question more, and one for its domain."""
     list(office.enriched().batches(100))
@@ -211,7 +218,7 @@ def test_without_asking_what_is_unknown_is_counted(office: Office) -> None:
     assert aside == [2, 3, 4, 5, 7, 9]
     assert known.unasked == 4
     assert known.unjudged == {"uno.example", "senza-pec.example", "gmail.com"}
-    assert known.looked_up == set()
+    assert known.looked_up == {}
     assert office.questions() == {}
 
 
@@ -247,7 +254,7 @@ def test_only_what_is_wanted_is_asked(
     """Each setting works alone; what is not wanted is neither asked nor counted as unasked."""
     known = office.enriched(recipients)
     rows, aside = _together(list(known.batches(100)))
-    assert known.looked_up == filled
+    assert known.looked_up.keys() == filled
     assert {row[0] for row in rows} == {1, 6, 8, 10} - refused | filled
     assert set(aside) == {2, 3, 4, 5, 7, 9} - filled | refused
     assert {question.split()[0] for question in office.questions()} == kinds
@@ -256,24 +263,24 @@ def test_only_what_is_wanted_is_asked(
 
 def test_an_answer_that_is_no_address_is_the_row_s_problem(office: Office) -> None:
     """What the service says is judged like what a list says."""
-    office.ledger.answers.keep_address(LISTED, "not an address", NOW)
+    office.ledger.answers.keep_address(LISTED, "not an address", NOW, office.url)
     known = office.enriched("lookup = true")
     (batch,) = known.batches(100)
     refused = {row.row: row for row in batch.set_aside}
     assert {2, 9} <= refused.keys()
     assert refused[2].problems[0].column == "pec"
-    assert known.looked_up == {7}
+    assert known.looked_up == {7: " "}
 
 
-def test_warnings_are_kept_in_order_and_counted_whole(office: Office) -> None:
-    """Those of filled rows stand among the others; beyond the bound they are only counted."""
-    office.ledger.answers.keep_address(LISTED, "qualcuno@libero.it", NOW)
-    rows = [(f"k{number}", f"p{number}@gmail.com", "") for number in range(1, WARNINGS_KEPT + 20)]
+def test_warnings_are_in_order_and_complete(office: Office) -> None:
+    """Those of filled rows stand among the others."""
+    office.ledger.answers.keep_address(LISTED, "qualcuno@libero.it", NOW, office.url)
+    rows = [(f"k{number}", f"p{number}@gmail.com", "") for number in range(1, 120)]
     rows[4] = ("k5", "", LISTED)
     known = office.enriched("lookup = true", rows, ask=False)
     (batch,) = known.batches(1_000)
     assert len(batch.rows) == batch.warned == len(rows)
-    assert [warning.row for warning in batch.warnings] == list(range(1, WARNINGS_KEPT + 1))
+    assert [warning.row for warning in batch.warnings] == list(range(1, 120))
     assert "libero.it" in batch.warnings[4].what
 
 
@@ -284,4 +291,14 @@ def test_what_was_answered_before_a_failure_is_kept(office: Office, monkeypatch:
     with pytest.raises(CredentialsRefused):
         load(office.session(), office.ledger, office.write(ROWS), "uno")
     assert office.ledger.runs.names() == []
-    assert office.ledger.answers.addresses([LISTED]) == {LISTED: LISTEDS}
+    assert office.ledger.answers.addresses([LISTED], office.url) == {LISTED: LISTEDS}
+
+
+def test_what_a_wrong_address_answered_is_asked_again(office: Office) -> None:
+    """A service that knows nothing of the question says "not found" too: mended, the URL is asked anew."""
+    wrong = "https://example.org"
+    office.ledger.answers.keep_address(LISTED, None, NOW, wrong)
+    office.ledger.answers.keep_domain("uno.example", NOW, wrong, certified=False)
+    list(office.enriched().batches(100))
+    assert office.ledger.answers.addresses([LISTED], office.url) == {LISTED: LISTEDS}
+    assert office.ledger.answers.domains(["uno.example"], office.url) == {"uno.example": True}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -43,7 +44,7 @@ CASES: list[tuple[list[list[str]], list[str]]] = [
     ([["A", "A"], ["B", "A"]], ["A", "A#2", "B", "A#3"]),
     ([["A#2", "A", "A"]], ["A#2", "A", "A#3"]),
     ([["A#2"], ["A"], ["A"]], ["A#2", "A", "A#3"]),
-    ([["A", "A", "A#2"]], ["A", "A#3", "A#2"]),
+    ([["A", "A", "A#2"]], ["A", "A#2", "A#2#2"]),
     ([["A"], ["A"], ["A#2"]], ["A", "A#2", "A#2#2"]),
     ([["A", "A#2", "A#3"], ["A", "A#2"]], ["A", "A#2", "A#3", "A#4", "A#2#2"]),
     ([["", "", ""]], ["", "#2", "#3"]),
@@ -52,7 +53,7 @@ CASES: list[tuple[list[list[str]], list[str]]] = [
 
 @pytest.mark.parametrize(("batches", "keys"), CASES)
 def test_repeated_keys_are_numbered(ledger: Ledger, batches: list[list[str]], keys: list[str]) -> None:
-    """From 2 on, over all batches of a list; a number that the list holds itself is left to it."""
+    """From 2 on, over all batches of a list; a number that the list itself held before is passed over."""
     assert _keys(ledger, _load(ledger, batches)) == keys
 
 
@@ -82,6 +83,29 @@ def test_suppressed_rows_use_up_no_number(ledger: Ledger) -> None:
         (1, "A", "pending"),
         (2, "A", "suppressed"),
         (3, "A#2", "pending"),
+    ]
+
+
+HARD = st.lists(st.sampled_from(["A", "B", "A#2", "A#3", "A#2#2", "B#02"]), min_size=1, max_size=8)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(keys=HARD, cuts=st.sets(st.integers(1, 7)))
+def test_numbers_do_not_depend_on_where_a_batch_ends(ledger: Ledger, keys: list[str], cuts: set[int]) -> None:
+    """As if the rows came one by one: how a list is cut is nothing that its owner could know."""
+    ends = [0, *sorted(cut for cut in cuts if cut < len(keys)), len(keys)]
+    batches = [keys[start:end] for start, end in pairwise(ends)]
+    names = [f"run {len(ledger.runs.names()) + more}" for more in (0, 1)]
+    one_by_one = _load(ledger, [[key] for key in keys], names[0])
+    assert _keys(ledger, _load(ledger, batches, names[1])) == _keys(ledger, one_by_one)
+
+
+def test_the_list_s_own_key_is_kept(ledger: Ledger) -> None:
+    """Of what was renamed, and of nothing else; an own key that looks like a number is one."""
+    _load(ledger, [["A", "A#2", "A", ""], ["", "A"]])
+    rows = query(ledger, "SELECT key, list_key FROM messages ORDER BY id")
+    assert [(row["key"], row["list_key"]) for row in rows] == [
+        *(("A", None), ("A#2", None), ("A#3", "A"), ("", None), ("#2", ""), ("A#4", "A"))
     ]
 
 

@@ -24,15 +24,15 @@ class _GivenUp(Exception):
     """Ends a load that must not be kept."""
 
 
-def _loading(ledger: Ledger, name: str, template: str | None = None) -> Loading:
+def _loading(ledger: Ledger, name: str, words: str | None = None) -> Loading:
     new = new_run(name)
-    return ledger.load(new if template is None else replace(new, template_digest=template), NOW)
+    return ledger.load(new if words is None else replace(new, words_digest=words), NOW)
 
 
-def _repeats(ledger: Ledger, rows: Sequence[NewRow], template: str | None = None) -> Repeats:
+def _repeats(ledger: Ledger, rows: Sequence[NewRow], words: str | None = None) -> Repeats:
     """What loading these rows would find; nothing of it is kept."""
     found = []
-    with suppress(_GivenUp), _loading(ledger, "prova", template) as loading:
+    with suppress(_GivenUp), _loading(ledger, "prova", words) as loading:
         loading.add(rows)
         found.append(loading.repeats())
         raise _GivenUp
@@ -90,7 +90,7 @@ class TestFinding:
         load(ledger, [a_row(1)])
         others: dict[str, NewRow] = {
             "key": (number, "altra", recipient, fields, digest, None, None),
-            "recipient": (number, key, "altri@example.org", fields, digest, None, None),
+            "recipient": a_row(number, key, "altri@example.org"),
             "values": (number, key, recipient, fields, b"other words", None, None),
         }
         other = others[changed]
@@ -98,7 +98,7 @@ class TestFinding:
         assert _repeats(ledger, [a_row(1)]).count == 1
 
     def test_another_template_is_another_message(self, ledger: Ledger) -> None:
-        """Only runs of the same templates are looked at."""
+        """Only runs of the same words are looked at."""
         load(ledger, 2)
         assert _repeats(ledger, [a_row(1)], OTHER).count == 0
 
@@ -127,7 +127,9 @@ class TestStates:
         assert _repeats(ledger, [a_row(1)]).count == int(state not in NOT_SAID)
         digest = a_row(1)[4]
         asked = [("persona1@example.org", digest)]
-        assert ledger.views.said_before("b" * 64, asked) == (set() if state in NOT_SAID else set(asked))
+        assert ledger.views.said_before(new_run().words_digest, asked) == (
+            set() if state in NOT_SAID else set(asked)
+        )
 
     def test_refused_in_one_run_and_sent_in_another(self, ledger: Ledger) -> None:
         """One that said it is enough."""
@@ -223,7 +225,7 @@ class TestSaidBefore:
         rows = [a_row(number) for number in range(20, 40)]
         rows[0] = (*rows[0][:4], b"other words", None, None)
         rows[1] = (rows[1][0], "altra", *rows[1][2:])
-        said = ledger.views.said_before("b" * 64, [(row[1], row[4]) for row in rows])
+        said = ledger.views.said_before(new_run().words_digest, [(row[1], row[4]) for row in rows])
         assert said == {(a_row(number)[1], a_row(number)[4]) for number in range(22, 31)}
         assert _repeats(ledger, rows).count == len(said)
 
@@ -231,4 +233,4 @@ class TestSaidBefore:
         """Other templates have said nothing of it; asking for nothing is no error."""
         load(ledger, 2)
         assert ledger.views.said_before(OTHER, [(a_row(1)[1], a_row(1)[4])]) == set()
-        assert ledger.views.said_before("b" * 64, []) == set()
+        assert ledger.views.said_before(new_run().words_digest, []) == set()

@@ -62,6 +62,7 @@ def _new(run: Run, name: str) -> NewRun:
         base.template_digest,
         run.columns,
         base.mailboxes,
+        base.words_digest,
         retry_of=run.id,
     )
 

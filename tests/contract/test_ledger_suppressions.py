@@ -21,6 +21,7 @@ from support.ledgers import (
     recount,
 )
 
+from bulk_pec.domain.addresses import canonical
 from bulk_pec.domain.errors import ListRefused
 from bulk_pec.domain.states import RunState, SetAside
 from bulk_pec.ledger.ledger import Ledger
@@ -67,6 +68,14 @@ class TestKeeping:
         assert [one.address for one in ledger.suppressions.all()] == ["b@example.org"]
         assert ledger.suppressions.remove([]) == []
 
+    def test_every_form_of_an_address_is_one(self, ledger: Ledger) -> None:
+        """A domain beyond ASCII is kept as it goes over the wire, and found by any form of it."""
+        composed, decomposed, wired = "Info@Città.it", "info@citta\u0300.it", "info@xn--citt-3na.it"
+        assert ledger.suppressions.add([composed, decomposed, wired], WHY, NOW) == 1
+        assert [one.address for one in ledger.suppressions.all()] == [wired]
+        assert ledger.suppressions.remove([decomposed]) == [wired]
+        assert not ledger.suppressions.any()
+
     def test_asking_for_some(self, ledger: Ledger) -> None:
         """Of those asked about, the suppressed ones with their reasons; nothing is never an error."""
         _suppress(ledger, "a@example.org", "b@example.org")
@@ -92,7 +101,7 @@ class TestKeeping:
     @given(addresses=st.lists(st.text(st.sampled_from("aAbB@.'\"\\%_è"), min_size=1, max_size=4), max_size=6))
     def test_whatever_is_added_can_be_found_and_removed(self, ledger: Ledger, addresses: list[str]) -> None:
         """Quotes, wildcards and accents are letters like any other."""
-        wanted = sorted({address.lower() for address in addresses})
+        wanted = sorted({canonical(address) for address in addresses})
         ledger.suppressions.add(addresses, WHY, NOW)
         assert sorted(one.address for one in ledger.suppressions.all()) == wanted
         assert ledger.suppressions.among(wanted) == dict.fromkeys(wanted, WHY)
@@ -172,6 +181,19 @@ class TestClaiming:
         assert message(ledger, run.first_id + 1)["state"] == "cancelled"
         recount(ledger, run)
         assert ledger.views.figures(run).values["cancelled"] == 2
+
+    @pytest.mark.parametrize("written", ["info@xn--citt-3na.it", "info@citta\u0300.it", "INFO@CITTÀ.it"])
+    def test_every_form_of_a_suppressed_address_is_held_back(self, ledger: Ledger, written: str) -> None:
+        """At load and at claim, also as one of several; what is kept of the row is what the list wrote."""
+        before = load(
+            ledger, [a_row(1, "a", written), a_row(2, "b", f"altri@x.example, {written}"), a_row(3)]
+        )
+        _suppress(ledger, "info@città.it")
+        assert [one.row for one in Desk.of(ledger, before).pending()] == [3]
+        after = load(ledger, [a_row(1, "a", written), a_row(2)], name="luglio")
+        assert _set_aside(ledger) == [(1, "suppressed", f"suppressed: {WHY}")]
+        assert next(view.recipient for view in ledger.views.rows(after)) == written
+        recount(ledger, after)
 
     def test_what_left_or_may_have_left_is_let_alone(self, ledger: Ledger) -> None:
         """Sent, refused, on its way or in doubt: only what is pending can still be held back."""

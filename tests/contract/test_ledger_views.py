@@ -214,3 +214,24 @@ def test_last_is_the_run_loaded_last_unless_one_is_named_so(ledger: Ledger) -> N
     load(ledger, 1, "last")
     load(ledger, 1, "tre")
     assert ledger.runs.get("last").name == "last"
+
+
+def test_last_is_never_a_message_to_oneself_unless_there_is_nothing_else(ledger: Ledger) -> None:
+    """`test-send` makes a run `LIST.test-N` of one message: who tries one out still means the mailing."""
+    load(ledger, 1, "elenco.test-1")
+    assert ledger.runs.get("last").name == "elenco.test-1"
+    load(ledger, 2, "giugno")
+    load(ledger, 1, "elenco.test-2")
+    load(ledger, 1, "elenco.test-10")
+    assert ledger.runs.get("last").name == "giugno"
+    assert ledger.runs.names()[0] == "elenco.test-10"
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"), [("elenco.test-1", 2), ("elenco.test-x", 1), ("altro.test-1", 1), ("test-1", 1)]
+)
+def test_any_other_run_may_be_the_last_whatever_it_is_called(ledger: Ledger, name: str, rows: int) -> None:
+    """Only a run of one row, named as `test-send` names those of its list, is passed over."""
+    load(ledger, 2, "giugno")
+    load(ledger, rows, name)
+    assert ledger.runs.get("last").name == name

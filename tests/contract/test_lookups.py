@@ -6,7 +6,13 @@ import pytest
 from support.fault_server import Act, FaultServer, answer, close
 from support.pec import NO_WAITING, TOKEN
 
-from bulk_pec.domain.errors import BulkPecError, CredentialsRefused, NoCredit, ProviderUnavailable
+from bulk_pec.domain.errors import (
+    BulkPecError,
+    ConfigError,
+    CredentialsRefused,
+    NoCredit,
+    ProviderUnavailable,
+)
 from bulk_pec.domain.letters import Secret
 from bulk_pec.provider.lookups import LookUps
 from bulk_pec.provider.transport import open_http
@@ -78,6 +84,77 @@ async def test_a_refusal_is_an_error_with_its_exit_code(act: Act, error: type[Bu
     """A refused or failed look-up ends in the error that names it, never in "no address"."""
     with pytest.raises(error):
         await ask_company(act)
+
+
+NOWHERE = "http://127.0.0.1:9"
+CODES = ["01234567897", "RSSMRA85T10A562S"]
+
+
+def _refusals(code: str) -> list[Act]:
+    """Every kind of failure, the tax code in the provider's own words where it has any."""
+    return [
+        close,
+        answer(401, {"success": False, "message": f"no right to ask for {code}"}),
+        answer(402, {"success": False, "message": f"{code} costs 1"}),
+        answer(302),
+        answer(404, f"<html>/IT-pec/{code} not found</html>".encode()),
+        answer(500, {"success": False, "message": f"MySQL Error: '{code}'"}),
+        answer(200, {"success": False, "message": f"bad code {code.lower()}"}),
+        answer(200, b"<html></html>"),
+    ]
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("number", range(8))
+async def test_an_error_never_shows_the_tax_code_it_was_asked_for(number: int, code: str) -> None:
+    """A person's codice fiscale must not stand in a log, be it in the URL or in the provider's own words."""
+    with pytest.raises(BulkPecError) as refused:
+        await ask_company(_refusals(code)[number], tax_code=code)
+    said = f"{refused.value} {refused.value.hint}"
+    assert code.casefold() not in said.casefold(), said
+    assert "/IT-pec/…" in said
+
+
+@pytest.mark.parametrize("act", [close, answer(302), answer(200, b"<html></html>")])
+@pytest.mark.parametrize("setting", ["company_url", "registry_url"])
+async def test_an_error_names_the_setting_of_the_service_that_failed(act: Act, setting: str) -> None:
+    """Whoever mends it looks at the right line: base_url is another service's."""
+    async with FaultServer(act) as server, open_http(timeout=5.0, connections=2) as http:
+        urls = {"company_url": NOWHERE, "registry_url": NOWHERE, setting: server.url}
+        lookups = LookUps(
+            http,
+            company_url=urls["company_url"],
+            registry_url=urls["registry_url"],
+            token=Secret(TOKEN),
+            patience=NO_WAITING,
+        )
+        asked = lookups.address_of if setting == "company_url" else lookups.is_certified
+        with pytest.raises(BulkPecError) as refused:
+            await asked(CODES[0])
+    assert setting in refused.value.hint
+    assert "base_url" not in refused.value.hint
+
+
+@pytest.mark.parametrize("setting", ["company_url", "registry_url"])
+async def test_an_address_that_is_none_is_refused_under_its_own_name(setting: str) -> None:
+    """Before anything is asked."""
+    urls = {"company_url": NOWHERE, "registry_url": NOWHERE, setting: "ftp://x.example"}
+    async with open_http(timeout=5.0, connections=2) as http:
+        with pytest.raises(ConfigError) as refused:
+            LookUps(
+                http,
+                company_url=urls["company_url"],
+                registry_url=urls["registry_url"],
+                token=Secret(TOKEN),
+            )
+    assert setting in refused.value.hint
+
+
+async def test_refused_credentials_of_a_look_up_are_the_token() -> None:
+    """No mailbox goes along, so its password is not what to look at."""
+    with pytest.raises(CredentialsRefused) as refused:
+        await ask_company(_refusals(CODES[0])[1])
+    assert "password" not in refused.value.hint
 
 
 async def test_the_sandbox_knows_companies_and_domains() -> None:

@@ -57,23 +57,28 @@ def pieces(draw: st.DrawFn, text: str) -> list[str]:
     return [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
 
 
-def _read(content: bytes, options: ListOptions, size: int) -> tuple[list[CheckedRow], list[SetAsideRow]]:
+def _read(
+    content: bytes, options: ListOptions, size: int
+) -> tuple[list[CheckedRow], list[SetAsideRow], list[int]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "list"
         path.write_bytes(content)
         with open_list(path, options) as found:
             batches = list(found.batches(size))
-    assert all(0 < len(batch) <= size for batch in batches)
-    return [row for batch in batches for row in batch.rows], [
-        row for batch in batches for row in batch.set_aside
-    ]
+    assert all(0 < len(batch) + len(batch.empty) <= size for batch in batches)
+    return (
+        [row for batch in batches for row in batch.rows],
+        [row for batch in batches for row in batch.set_aside],
+        [row for batch in batches for row in batch.empty],
+    )
 
 
-def _numbered_through(rows: list[CheckedRow], set_aside: list[SetAsideRow]) -> bool:
-    """Whether the rows are numbered 1..N without gap or repeat, each half in order."""
+def _numbered_through(rows: list[CheckedRow], set_aside: list[SetAsideRow], empty: list[int]) -> bool:
+    """Whether the rows are numbered 1..N without gap or repeat, each part in order."""
     good, bad = [row[0] for row in rows], [row.row for row in set_aside]
-    in_order = good == sorted(good) and bad == sorted(bad)
-    return in_order and sorted(good + bad) == list(range(1, len(good + bad) + 1))
+    in_order = all(part == sorted(part) for part in (good, bad, empty))
+    numbers = sorted([*good, *bad, *empty])
+    return in_order and numbers == list(range(1, len(numbers) + 1))
 
 
 @settings(max_examples=150, deadline=None)
@@ -91,10 +96,10 @@ def _numbered_through(rows: list[CheckedRow], set_aside: list[SetAsideRow]) -> b
 def test_any_bytes_end_in_a_result_or_a_refusal(start: bytes, body: bytes, size: int) -> None:
     """Nothing crashes; every row that comes out is numbered, once, and a bad one says why."""
     try:
-        rows, set_aside = _read(start + body, ListOptions(), size)
+        rows, set_aside, empty = _read(start + body, ListOptions(), size)
     except ListRefused:
         return
-    assert _numbered_through(rows, set_aside)
+    assert _numbered_through(rows, set_aside, empty)
     assert all(row.problems for row in set_aside)
     assert all(isinstance(json.loads(row[3]), list) for row in rows)
 
@@ -139,8 +144,8 @@ def test_every_encoding_and_separator_gives_the_same_texts(
     except UnicodeEncodeError:
         assume(condition=False)
     asked = encoding if encoding in ("utf-16-le", "latin-1") else "auto"
-    rows, set_aside = _read(content, ListOptions(key_column="n", encoding=asked), 3)
-    assert set_aside == []
+    rows, set_aside, empty = _read(content, ListOptions(key_column="n", encoding=asked), 3)
+    assert (set_aside, empty) == ([], [])
     assert [json.loads(row[3]) for row in rows] == whole[1:]
 
 
@@ -193,7 +198,9 @@ def test_the_sieve_says_what_the_rules_say(data: st.DataObject) -> None:
     assert batch.set_aside == [row for row in want if isinstance(row, SetAsideRow)]
     good = [(row[0], tuple(json.loads(row[3]))) for row in batch.rows]
     assert batch.warnings == [warning for row, values in good for warning in warn(row, values, rules)]
-    assert batch.warned == len(batch.warnings)
+    blank = [not any(map(trimmed, row)) for row in full]
+    assert batch.empty == [number for number, nothing in enumerate(blank, 5) if nothing]
+    assert batch.empty == [number for number, verdict in enumerate(want, 5) if verdict is None]
     cells = ["" if rules.expires is None else trimmed(values[rules.expires]) for _, values in good]
     assert batch.expires == [moment(cell, rules.zone) for cell in cells]
 

@@ -192,9 +192,9 @@ def _without_harvests(shell: Shell) -> list[str]:
     return [line for line in shell.ledger_content() if not line.startswith('INSERT INTO "harvests"')]
 
 
-def good(count: int) -> list[str]:
-    """So many addresses that are all delivered to."""
-    return [f"info@ditta-{number}.example" for number in range(1, count + 1)]
+def good(count: int, *, first: int = 1) -> list[str]:
+    """So many addresses that are all delivered to, by number from `first` on."""
+    return [f"info@ditta-{number}.example" for number in range(first, first + count)]
 
 
 def seen(provider: str) -> dict[str, Any]:

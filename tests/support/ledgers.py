@@ -68,7 +68,7 @@ def database_on(server: str) -> Iterator[str]:
 
 def new_run(name: str = "giugno", *, mailboxes: tuple[str, ...] = (MAILBOX,)) -> NewRun:
     """A run to load: one column, one mailbox."""
-    return NewRun(name, "elenco.csv", "a" * 64, "b" * 64, ("pec",), mailboxes)
+    return NewRun(name, "elenco.csv", "a" * 64, "b" * 64, ("pec",), mailboxes, "w" * 64)
 
 
 def a_row(

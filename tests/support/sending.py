@@ -154,7 +154,9 @@ def room(
                 None,
             )
         )
-    new = NewRun(name, "elenco.csv", "a" * 64, letters.digest, COLUMNS, (MAILBOX.address,))
+    new = NewRun(
+        name, "elenco.csv", "a" * 64, letters.digest, COLUMNS, (MAILBOX.address,), letters.templates.digest
+    )
     with ledger.load(new, clock.now()) as loading:
         loading.add(ready)
     return Room(ledger, ledger.runs.get(name), clock)

@@ -13,8 +13,8 @@ import pytest
 from support.papers import PAPERS, PDF, composer, put
 
 from bulk_pec.composing import Files, Folder, Uncomposable
-from bulk_pec.composing.files import LARGEST, encoded_size, mailed_size, too_large
 from bulk_pec.composing.media import agrees, content_of, mime_of
+from bulk_pec.composing.sizes import encoded_size
 from bulk_pec.domain.letters import Attachment
 
 MB = 1_000_000
@@ -187,22 +187,7 @@ def test_all_attachments_of_a_letter_count_together(tmp_path: Path) -> None:
 
     problems = Proofreader(both, ()).read("a@pec.example", ())
     assert not isinstance(problems, bytes)
-    assert "would make a message of 109.5 MB" in problems[0].what
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 56, 57, 58, 1000, 999_999])
-def test_the_size_in_a_mail_is_that_of_a_mail(size: int) -> None:
-    """Base64 in lines of 76 characters that end in CR LF, as the standard library writes it."""
-    assert encoded_size(size) == len(base64.b64encode(bytes(size)))
-    assert mailed_size(size) == len(base64.encodebytes(bytes(size)).replace(b"\n", b"\r\n"))
-
-
-def test_the_limit_leaves_room_for_the_text() -> None:
-    """What is just allowed is, with its text, below the vendor's limit."""
-    largest = LARGEST * 57 // 78 - MB
-    assert not too_large([largest])
-    assert too_large([largest + MB])
-    assert too_large([largest // 2] * 3)
+    assert "would make a message of 109.5 MB as a mail" in problems[0].what
 
 
 def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:

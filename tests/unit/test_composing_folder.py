@@ -149,6 +149,21 @@ def test_an_empty_file_is_refused(home: Path) -> None:
     assert "'vuoto.pdf' is empty" in refusal(home, "vuoto.pdf")
 
 
+@pytest.mark.parametrize("name", ["token", "./token", "link", "hard", "b/../token"])
+def test_private_files_are_never_attached_by_whatever_name(home: Path, name: str) -> None:
+    """A cell of the list could name the token's file, which stands beside the configuration."""
+    put(home, "token", b"secret")
+    put(home, "b/c.pdf")
+    (home / "link").symlink_to("token")
+    (home / "hard").hardlink_to(home / "token")
+    with (
+        pytest.raises(Uncomposable, match="is never attached"),
+        Folder(home, private=[home / "token", home / "missing"]).open(name),
+    ):
+        pass
+    assert opened(home, "a.pdf") == PDF
+
+
 @pytest.mark.parametrize("name", ["manca", "a.pdf"])
 def test_a_folder_that_is_none_refuses_the_whole_list(home: Path, name: str) -> None:
     """It is a mistake of the configuration, not of each row."""

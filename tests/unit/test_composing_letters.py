@@ -6,13 +6,14 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.papers import PAPERS, PDF, composer, put
 
 from bulk_pec.composing import Composer, Problem, Proof, Proofreader, Templates, Uncomposable, digest_of
-from bulk_pec.composing.files import mailed_size
+from bulk_pec.composing.sizes import letter_size
 from bulk_pec.domain.errors import ListRefused
 from bulk_pec.domain.letters import Attachment, Letter
 
@@ -211,6 +212,24 @@ def test_a_plan_is_told_how_large_a_letter_is(tmp_path: Path) -> None:
     assert proof.digest == proofs.read(RECIPIENT, ("1",))
     assert proof.text == len("Avviso [rif. 0000000000000]<p>è 1</p>".encode())
     assert [(facts.path, facts.size) for facts in proof.enclosed] == [("a.pdf", len(PDF))]
-    assert proof.size == proof.text + len(PDF)
-    assert proof.mailed == proof.text + mailed_size(len(PDF))
+    assert proof.size == letter_size(proof.text, [len(PDF)])
     assert not isinstance(proofs.proof(RECIPIENT, ("",)), Proof)
+
+
+@settings(deadline=None)
+@given(
+    rows=st.lists(st.tuples(TEXT, TEXT, TEXT), max_size=5),
+    body=st.sampled_from(["x", "{{ q }}", "{{ q }}{{ p }}"]),
+)
+def test_digests_of_many_rows_are_those_of_each(rows: list[tuple[str, str, str]], body: str) -> None:
+    """Loading makes them a batch at a time, from the values as JSON; sending makes them again one by one."""
+    made = Proofreader(composer(body), ("p", "q"))
+    found = made.digests([row[0] for row in rows], [orjson.dumps(row[1:]).decode() for row in rows])
+    assert found == [made.read(row[0], row[1:]) for row in rows]
+
+
+def test_digests_of_letters_with_attachments_are_not_made_from_rows_alone(tmp_path: Path) -> None:
+    """Their files must be looked at, so each row is read on its own."""
+    put(tmp_path, "a.pdf")
+    made = composer("{{ n }}", attachments=("{{ n }}.pdf",), folder=tmp_path)
+    assert Proofreader(made, ("n",)).digests([RECIPIENT], ['["a"]']) is None

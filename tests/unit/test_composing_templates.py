@@ -37,6 +37,27 @@ class TestRendering:
         letter = _letter(_templates(), nome="Mario", numero="007")
         assert letter == Letter((TO,), f"Avviso n. 007 [rif. {REFERENCE}]", "<p>Gentile Mario</p>")
 
+    @pytest.mark.parametrize(
+        "body", ["{{ nome.upper }}", "{{ range }}", "{% macro m() %}x{% endmacro %}{{ m }}"]
+    )
+    def test_no_function_is_printed(self, body: str) -> None:
+        """Its text would hold an address of memory, and differ from one process to the next."""
+        with pytest.raises(Uncomposable, match="fails on this row"):
+            _body(body, nome="Mario")
+
+    @pytest.mark.parametrize("name", ["dict", "cycler", "joiner", "lipsum"])
+    def test_a_column_may_have_a_name_that_jinja_gives_a_function(self, name: str) -> None:
+        """Every column of the list is a name in the template."""
+        letter = _letter(_templates(f"{{{{ {name} }}}}", "Avviso"), **{name: "Mario"})
+        assert letter.body == "Mario"
+
+    @pytest.mark.parametrize("body", ['{{ "x" * (n|int) }}', '{{ (n|int) * "x" }}', "{{ [1] * (n|int) }}"])
+    def test_a_cell_cannot_make_a_letter_of_any_length(self, body: str) -> None:
+        """The row is invalid; the others are not lost to a want of memory."""
+        with pytest.raises(Uncomposable, match="fails on this row"):
+            _body(body, n="99999999999999")
+        assert _body(body, n="2") in {"xx", "[1, 1]"}
+
     def test_values_are_escaped_in_html(self) -> None:
         """A cell cannot put tags into the letter."""
         body = _body("<p>{{ nome }}</p>", nome='<b>A & "B"</b>')

@@ -276,3 +276,19 @@ def test_credentials_over_plain_http_are_warned_of(tmp_path: Path) -> None:
     assert _load(tmp_path, "[api]\nbase_url = 'http://127.0.0.1:9000'").warnings == []
     (warning,) = _load(tmp_path, "[api]\nbase_url = 'http://pec.example.com'").warnings
     assert "api.base_url is plain http" in warning
+
+
+def test_private_files_are_the_configuration_the_secrets_the_ledger_and_the_template(tmp_path: Path) -> None:
+    """None of them may leave with a letter, wherever attachments come from."""
+    text = """
+    ledger.url = "sqlite:///l.db"
+    api.token_file = "token"
+    mailboxes = [{address = "ufficio@pec.example", username_file = "user", password_file = "password"}]
+    message = {subject = "s", body_file = "b.html.j2"}
+    """
+    path = tmp_path / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    names = {file.relative_to(tmp_path).as_posix() for file in load(path, environ={}).private_files()}
+    secrets = {"token", "user", "password"}
+    ledger = {"l.db", "l.db-wal", "l.db-shm", "l.db-journal", "l.db.lock"}
+    assert names == {"config.toml", "b.html.j2"} | secrets | ledger

@@ -17,6 +17,7 @@ from bulk_pec import __version__
 from bulk_pec.cli.main import app
 from bulk_pec.domain.exits import Exit, ExitCode, Reason
 from bulk_pec.domain.outcomes import Stop, Verdict, state_after
+from bulk_pec.ledger.schema import SCHEMA_VERSION
 from bulk_pec.provider.outcomes import _STATUS
 from bulk_pec.receipts import settle
 from bulk_pec.sandbox.arguments import parser
@@ -237,6 +238,18 @@ def test_decisions_are_numbered_without_gaps() -> None:
     pages = sorted((ROOT / "docs" / "adr").glob("*.md"))
     assert [path.name[:4] for path in pages] == [f"{number:04}" for number in range(1, len(pages) + 1)]
     assert [_text(path)[:7] for path in pages] == [f"# {path.name[:4]} " for path in pages]
+
+
+def test_the_schema_is_the_code_s() -> None:
+    """The operator's page names the one schema this version works with."""
+    assert f"This version knows one schema, {SCHEMA_VERSION}." in _text(PROSE[1])
+
+
+def test_no_page_has_a_line_that_a_merge_left() -> None:
+    """Two list items that begin with the same words are one that was changed, and its older form."""
+    for page in PAGES:
+        items = [line[2:32] for line in _text(page).splitlines() if line.startswith("* ") and len(line) > 60]
+        assert sorted(set(items)) == sorted(items), page
 
 
 def test_the_changelog_has_this_version_and_the_licence_is_the_named_one() -> None:

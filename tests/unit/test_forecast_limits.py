@@ -16,7 +16,6 @@ from bulk_pec.planning.limits import (
     ACCEPTANCE_BYTES,
     DELIVERY_BYTES,
     KIB,
-    encoded_bytes,
     free_bytes,
 )
 from bulk_pec.planning.walk import HORIZON_DAYS
@@ -180,10 +179,8 @@ def test_a_budget_that_is_enough_binds_nothing() -> None:
 
 
 def test_what_the_receipts_need() -> None:
-    """One ACCETTAZIONE a message, one CONSEGNA an address, which holds the message in base64."""
-    assert encoded_bytes(57) == 78
-    assert encoded_bytes(58) == 156
-    work = Work(10, addresses=20, letter_bytes=5700)
+    """One ACCETTAZIONE a message, one CONSEGNA an address, which holds the message."""
+    work = Work(10, addresses=20, letter_bytes=7800)
     assert work.receipt_bytes == 10 * ACCEPTANCE_BYTES + 20 * (DELIVERY_BYTES + 7800)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ import pytest
 from bulk_pec.config.values import Window
 from bulk_pec.domain.calendar import Calendar
 from bulk_pec.planning import (
+    Kind,
     LetterFacts,
     ListFacts,
     MailboxLimits,
@@ -21,6 +23,7 @@ from bulk_pec.planning import (
     Speed,
     Work,
     document,
+    expiring,
     forecast,
     sentence,
     text,
@@ -33,12 +36,13 @@ WORKDAYS = ["mon", "tue", "wed", "thu", "fri"]
 BOX = MailboxLimits("ufficio@pec.example.com")
 NOW = int(datetime(2026, 11, 23, 12, tzinfo=ROME).timestamp()) * 1000
 BAD = RowProblem(7, "pec", "is no address", "Correct it.", "rossi@@pec.example.it")
+TWIN = RowProblem(8, None, "same key as row 2", "", kind=Kind.DUPLICATE)
 ODD = RowProblem(9, None, "looks like a private mailbox", "Ask for the certified one.")
 
 
 def plan(messages: int = 100, *, calendar: Calendar | None = None, **box: Any) -> Plan:
     """A plan of so many messages at night."""
-    work = Work(messages, letter_bytes=2000, price=0.05, max_cost=box.pop("max_cost", None))
+    work = Work(messages, letter_bytes=2808, price=0.05, max_cost=box.pop("max_cost", None))
     found = forecast(
         work,
         Speed(1.01),
@@ -56,20 +60,38 @@ def plan(messages: int = 100, *, calendar: Calendar | None = None, **box: Any) -
         problems_total=4,
         warnings=[ODD],
         warnings_total=1,
+        set_aside=[TWIN],
+        set_aside_total=3,
+        sample=["The first row:", "  numero  1"],
+        columns=("numero", "pec"),
+        address_column="pec",
+        key_column="numero",
+        expired=4,
+        looked_up=2,
         guesses=["The addresses are in the column “pec”."],
     )
-    return Plan(listed, LetterFacts(2_500_000, 12, 2000 * messages, 3, 5_000_000), found)
+    return Plan(listed, LetterFacts(2_500_000, 12, 2000 * messages, 3, 5_000_000), found, expiring=5)
 
 
 def test_the_document() -> None:
     """Every key of the document, with times in UTC; it is plain JSON."""
-    found = document(plan(40_000, free_bytes=2**40, max_cost=5000.0))
+    found = document(plan(40_000, free_bytes=2**40, max_cost=5000.0, per_day=36_000))
     assert json.loads(json.dumps(found)) == found
     assert found == {
         "schema": 1,
         "list": "soci.csv",
+        "loaded_as": None,
         "guesses": ["The addresses are in the column “pec”."],
-        "rows": {"input": 40_006, "messages": 40_000, "invalid": 3, "duplicate": 2, "suppressed": 1},
+        "columns": {"names": ["numero", "pec"], "address": "pec", "key": "numero"},
+        "rows": {
+            "input": 40_006,
+            "messages": 40_000,
+            "invalid": 3,
+            "duplicate": 2,
+            "suppressed": 1,
+            "to_look_up": 0,
+            "looked_up": 2,
+        },
         "problems": [
             {
                 "row": 7,
@@ -90,6 +112,8 @@ def test_the_document() -> None:
             }
         ],
         "warnings_total": 1,
+        "set_aside": [{"row": 8, "kind": "duplicate", "what": "same key as row 2"}],
+        "set_aside_total": 3,
         "letters": {
             "largest_bytes": 2_500_000,
             "largest_row": 12,
@@ -108,6 +132,21 @@ def test_the_document() -> None:
             "binding": "rate",
             "sentence": "40,000 messages at 1.01/s in 20:00–06:00: 2 nights, until 24 November; "
             "the rate binds.",
+            "limits": {
+                "max_per_second": 1.01,
+                "window": "20:00-06:00",
+                "days": None,
+                "skip_holidays": False,
+                "mailboxes": [
+                    {
+                        "address": "ufficio@pec.example.com",
+                        "max_per_second": None,
+                        "max_per_day": 36_000,
+                        "max_per_month": None,
+                        "max_per_year": None,
+                    }
+                ],
+            },
             "calendar": [
                 {
                     "date": "2026-11-23",
@@ -124,7 +163,9 @@ def test_the_document() -> None:
                     "binding": None,
                 },
             ],
-            "space": {"needed_bytes": 40_000 * (190 * 1024 + 36 * 78), "free_bytes": 2**40},
+            "space": {"needed_bytes": 40_000 * (190 * 1024 + 2808), "free_bytes": 2**40},
+            "expired": 4,
+            "expiring": 5,
         },
     }
 
@@ -139,21 +180,31 @@ def test_an_empty_document_has_every_key_too() -> None:
 
 def test_the_text() -> None:
     """Rows, problems, letters, calendar, money, space, and the one sentence at the end."""
-    lines = text(plan(40_000, free_bytes=2**40, max_cost=5000.0)).splitlines()
+    lines = text(plan(40_000, free_bytes=2**40, max_cost=5000.0, per_day=36_000)).splitlines()
     assert lines == [
         "List soci.csv",
         "The addresses are in the column “pec”.",
+        "The first row:",
+        "  numero  1",
         "     40,006 rows in the list",
         "          3   invalid",
         "          2   duplicates",
         "          1   suppressed",
         "     40,000 messages",
+        "          2   with an address looked up by tax code",
+        "          4   expired already",
         "Problems: 4",
         "  row 7, column pec “rossi@@pec.example.it”: is no address. Correct it.",
         "  … and 3 more",
+        "Not sent: 3",
+        "  row 8: same key as row 2.",
+        "  … and 2 more",
         "Warnings: 1",
         "  row 9: looks like a private mailbox. Ask for the certified one.",
-        "The largest message is that of row 12: 2.4 MiB. 3 files attached, 4.8 MiB in all.",
+        "The largest message is that of row 12: 2.4 MiB. 3 different files are attached, "
+        "4.8 MiB in all, each counted once.",
+        "Limits of the mailboxes, in addresses:",
+        "  ufficio@pec.example.com: 36,000 a day",
         "Calendar:",
         "  Mon 2026-11-23 20:00–06:00    36,000 messages; the rate binds",
         "  Tue 2026-11-24 20:00–06:00     4,000 messages; the last of them",
@@ -165,13 +216,62 @@ def test_the_text() -> None:
 
 
 def test_a_long_calendar_is_cut_in_the_text_only() -> None:
-    """The first three nights, the last one, and what lies between as one line; the document has all."""
-    found = plan(36_000 * 9 + 5)
+    """The first forty nights, the last one, and what lies between as one line; the document has all.
+
+    So has the text where all is asked for.
+    """
+    found = plan(36_000 * 49 + 5)
     lines = text(found).splitlines()
     start = lines.index("Calendar:")
-    assert lines[start + 4] == "  … 6 more: 216,000 messages"
-    assert lines[start + 5].startswith("  Wed 2026-12-02 20:00–06:00         5 messages")
-    assert len(document(found)["forecast"]["calendar"]) == 10
+    assert lines[start + 41] == "  … 9 more: 324,000 messages"
+    assert lines[start + 42].startswith("  Mon 2027-01-11 20:00–06:00         5 messages")
+    assert len(document(found)["forecast"]["calendar"]) == 50
+    assert len(text(found, whole=True).splitlines()) == len(lines) + 8
+
+
+def test_everything_that_is_kept_is_shown_where_all_is_asked_for() -> None:
+    """Twenty problems at first, and then all of them."""
+    many = [replace(BAD, row=row) for row in range(1, 31)]
+    found = plan()
+    found = replace(found, listed=replace(found.listed, problems=many, problems_total=30))
+    assert "  … and 10 more" in text(found).splitlines()
+    told = text(found, whole=True).splitlines()
+    assert [
+        f"  row {row}, column pec “rossi@@pec.example.it”: is no address. Correct it." in told
+        for row in (1, 20, 21, 30)
+    ] == [True] * 4
+
+
+def test_one_of_each_is_told_in_the_singular() -> None:
+    """`1 row`, `1 duplicate`, `1 message`, `1 file is`."""
+    found = plan(1)
+    listed = ListFacts("soci.csv", 2, duplicate=1)
+    told = text(replace(found, listed=listed, letters=LetterFacts(1000, 1, 1000, 1, 500))).splitlines()
+    assert told[1:4] == [
+        "          2 rows in the list",
+        "          1   duplicate",
+        "          1 message",
+    ]
+    assert "1 file is attached, 500 bytes in all, each counted once." in told[4]
+
+
+def test_messages_that_expire_before_their_turn() -> None:
+    """By night and by pace: 36,000 a night; the one that has until the moment of its turn is late, too."""
+    found = plan(80_000).forecast
+    first, second, third = (night.opens_ms for night in found.nights)
+    cases = [
+        (0, first + 1, 0),  # its turn is when the night opens
+        (0, first, 1),
+        (3600, first + 3_600_001, 0),
+        (3600, first + 3_600_000, 1),
+        (36_000, second - 1, 1),
+        (36_000, second + 1, 0),
+        (79_999, third, 1),
+        (99_999, 0, 0),  # there is no such message to send
+    ]
+    for place, moment, late in cases:
+        assert expiring(found, [(place, moment)]) == late, (place, moment)
+    assert expiring(found, [(place, moment) for place, moment, _ in cases]) == 4
 
 
 def test_too_little_space_is_said_loudly() -> None:

@@ -109,7 +109,9 @@ def test_cp1252_that_looks_like_utf8_in_one_place_is_still_cp1252(tmp_path: Path
     assert _values(found) == [["a@x.example", "“CAFFÉ”"]]
 
 
-@pytest.mark.parametrize("encoding", ["utf-9", "", "hex", "rot13", "a\0b", "undefined"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-9", "", "hex", "rot13", "a\0b", "undefined", "utf-7", "unicode_escape", "idna"]
+)
 def test_an_encoding_that_is_none_is_a_configuration_error(tmp_path: Path, encoding: str) -> None:
     """Unknown names and codecs that are no text encoding are refused before the list is read."""
     with pytest.raises(ConfigError, match="encoding"):

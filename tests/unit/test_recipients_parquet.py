@@ -88,7 +88,7 @@ def test_a_list_in_the_address_column_is_the_addresses_of_a_cell(tmp_path: Path,
     path = _write(tmp_path, pl.DataFrame({"pec": cells, "n": [1, 2, 3, 4]}))
     (batch,) = open_list(path, ListOptions(allow_multiple=True)).batches()
     assert [row[1:3] for row in batch.rows] == [
-        ("b@x.example, a@x.example", "b@x.example, A@x.example"),
+        ("a@x.example, b@x.example", "b@x.example, A@x.example"),
         ("c@x.example", "c@x.example"),
     ]
     assert [row.problems[0].what for row in batch.set_aside] == ["there is no address"] * 2

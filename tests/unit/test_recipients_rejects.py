@@ -175,7 +175,7 @@ def test_a_reason_that_the_encoding_does_not_have_is_written_with_question_marks
 
 def test_without_bad_rows_the_file_is_a_header(tmp_path: Path) -> None:
     """So that an older file of the name is not taken for this list's."""
-    (tmp_path / "rejects.csv").write_text("old", encoding="utf-8")
+    (tmp_path / "rejects.csv").write_text("reason;old", encoding="utf-8")
     path = _rejected(_list(tmp_path, "pec;n\na@x.example;1\n"), tmp_path / "rejects.csv")
     assert path.read_text(encoding="utf-8") == "reason;pec;n\n"
 
@@ -188,7 +188,7 @@ def test_the_file_appears_whole_or_not_at_all(tmp_path: Path, kind: str) -> None
     found = open_list(tmp_path / f"list.{kind}", ListOptions())
     out = tmp_path / "out"
     out.mkdir()
-    (out / "rejects").write_text("old", encoding="utf-8")
+    (out / "rejects").write_text("reason;old", encoding="utf-8")
 
     def fail() -> None:
         with rejects(found, out / "rejects") as into:
@@ -198,7 +198,7 @@ def test_the_file_appears_whole_or_not_at_all(tmp_path: Path, kind: str) -> None
     with pytest.raises(KeyboardInterrupt):
         fail()
     assert [path.name for path in out.iterdir()] == ["rejects"]
-    assert (out / "rejects").read_text(encoding="utf-8") == "old"
+    assert (out / "rejects").read_text(encoding="utf-8") == "reason;old"
     _rejected(found, out / "rejects")
     assert [path.name for path in out.iterdir()] == ["rejects"]
     assert [_fields(row)[1:] for row in _bad(open_list(out / "rejects", ListOptions()))] == [["rotto", "1"]]
@@ -224,7 +224,7 @@ def _parquet(tmp_path: Path) -> RecipientList:
     frame = pl.DataFrame(
         {
             "pec": [["a@x.example"], ["rotto"], None, ["b@x.example", "c@x.example"]] * 2,
-            "importo": [1.5, 2.5, None, 3.5] * 2,
+            "importo": [1.5, 2.5, 0.0, 3.5] * 2,
             "voci": [["x"], ["y", "z"], None, []] * 2,
         },
         schema_overrides={"importo": pl.Float32},
@@ -290,3 +290,51 @@ def test_a_parquet_file_changed_meanwhile_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ListRefused, match="was changed"):
         change()
     assert not (tmp_path / "rejects.parquet").exists()
+
+
+@pytest.mark.parametrize("there", ["ledger", "config", "link", "pipe", "folder", "other list"])
+def test_nothing_but_an_older_file_of_rejects_is_replaced(tmp_path: Path, there: str) -> None:
+    """A slip of the hand costs no ledger, no configuration, no list: 2, and what is there stays."""
+    target = tmp_path / "there"
+    match there:
+        case "ledger":
+            target.write_bytes(b"SQLite format 3\0" + bytes(4080))
+        case "config":
+            target.write_text("[ledger]\n", encoding="utf-8")
+        case "link":
+            (tmp_path / "rejects.csv").write_text("reason,pec\n", encoding="utf-8")
+            target.symlink_to("rejects.csv")
+        case "pipe":
+            os.mkfifo(target)
+        case "folder":
+            target.mkdir()
+        case _:
+            target.write_text("reasons,pec\nx,a@x.example\n", encoding="utf-8")
+    before = target.lstat()
+    with pytest.raises(UsageError, match="is there already"):
+        _rejected(_list(tmp_path, "pec\nrotto\n"), target)
+    assert target.lstat() == before
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-32"])
+@pytest.mark.parametrize("start", ["", "sep=;\n"])
+def test_an_older_file_of_rejects_is_replaced(tmp_path: Path, encoding: str, start: str) -> None:
+    """The same command again writes the same file, in whatever encoding; so does one made empty before."""
+    path = tmp_path / "rejects.csv"
+    path.touch()
+    rows = (start + "pec;nome\nrotto;è\n").encode(encoding)
+    first = _rejected(_list(tmp_path, rows), path).read_bytes()
+    assert b"e\0a" in first or b"reason" in first or b"e\0\0\0a" in first
+    assert _rejected(_list(tmp_path, rows), path).read_bytes() == first
+
+
+def test_an_older_parquet_of_rejects_is_replaced(tmp_path: Path) -> None:
+    """Any other Parquet file is not."""
+    path, rows = tmp_path / "rejects.parquet", tmp_path / "list.parquet"
+    pl.DataFrame({"pec": ["rotto"]}).write_parquet(rows)
+    for _ in range(2):
+        _rejected(open_list(rows, ListOptions()), path)
+    pl.DataFrame({"pec": ["rotto"]}).write_parquet(path)
+    with pytest.raises(UsageError, match="is there already"):
+        _rejected(open_list(rows, ListOptions()), path)

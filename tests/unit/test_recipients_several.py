@@ -35,11 +35,11 @@ def _several(tmp_path: Path, cell: str, **options: object) -> Batch:
     ],
 )
 def test_several_addresses_are_one_message(tmp_path: Path, cell: str) -> None:
-    """Whatever stands between them; in order, each once; the key is all of them, lower-cased."""
+    """Whatever stands between them; in order, each once; the key is all of them, whatever their order."""
     batch = _several(tmp_path, cell)
     assert batch.set_aside == []
     ((_, key, recipient, values),) = batch.rows
-    assert (key, recipient) == ("b@x.example, a@x.example", "B@x.example, a@x.example")
+    assert (key, recipient) == ("a@x.example, b@x.example", "B@x.example, a@x.example")
     assert recipients_of(recipient) == ("B@x.example", "a@x.example")
     assert json.loads(values)[0] == cell
 
@@ -96,25 +96,29 @@ def test_splitting_takes_apart_what_joining_made() -> None:
 
 
 def test_a_row_that_lacks_its_address_can_be_judged_again(tmp_path: Path) -> None:
-    """By the tax code an address is looked up; the row is judged whole, with the one that was found."""
+    """By the tax code an address is looked up; the row is judged whole, with the one that was found.
+
+    An answer is paid for, so a row is asked about only where it would help: nothing else is wrong with it.
+    """
     found = _open(
         tmp_path,
-        "pec;cf;nome;scade\n;it 00743110157;x;2026-12-31\n;RCCMNL83S18D969H;;\n"
-        ";RCCMNL83S18D969X;x;\n;;x;\nrotto;00743110157;x;\n;00743110157\n",
+        "pec;cf;nome;scade\n;it 00743110157;x;2026-12-31\n;RCCMNL83S18D969H;x;\n"
+        ";RCCMNL83S18D969X;x;\n;;x;\nrotto;00743110157;x;\n;00743110157\n"
+        ";00743110157;;\n;00743110157;x;domani\n",
         tax_code_column="cf",
         expires_at_column="scade",
         required_columns=frozenset({"nome"}),
     )
     (batch,) = found.batches()
     assert [found.lacks_address(row) for row in batch.set_aside] == [
-        *("00743110157", "RCCMNL83S18D969H", None, None, None, None),
+        *("00743110157", "RCCMNL83S18D969H", None, None, None, None, None, None),
     ]
     again = found.with_address(batch.set_aside[0], " Trovata@gmail.com")
     assert [row[:3] for row in again.rows] == [(1, "trovata@gmail.com", "Trovata@gmail.com")]
     assert json.loads(again.rows[0][3]) == [" Trovata@gmail.com", "it 00743110157", "x", "2026-12-31"]
     assert again.expires[0] is not None
     assert [warning.row for warning in again.warnings] == [1]
-    still = found.with_address(batch.set_aside[1], "a@x.example")
+    still = found.with_address(batch.set_aside[6], "a@x.example")
     assert [problem.column for problem in still.set_aside[0].problems] == ["nome"]
 
 
@@ -123,3 +127,28 @@ def test_without_a_tax_code_column_nothing_can_be_looked_up(tmp_path: Path) -> N
     found = _open(tmp_path, "pec;cf\n;00743110157\n")
     (batch,) = found.batches()
     assert found.lacks_address(batch.set_aside[0]) is None
+
+
+CITTA = "info@xn--citt-3na.example"
+
+
+@pytest.mark.parametrize("setting", [None, "pec", "PEC "])
+def test_an_address_as_key_is_compared_in_one_form(tmp_path: Path, setting: str | None) -> None:
+    """Whether it is the key because nothing else was named or because its own column was."""
+    cells = ["Mario@X.example", "info@Città.example", "INFO@CITTA\u0300.example", CITTA]
+    found = _open(tmp_path, "\n".join(["pec;n", *(f" {cell} ;1" for cell in cells), ""]), key_column=setting)
+    (batch,) = found.batches()
+    assert [row[1] for row in batch.rows] == ["mario@x.example", CITTA, CITTA, CITTA]
+    assert [row[2] for row in batch.rows] == cells
+    assert found.key_column is None
+
+
+@pytest.mark.parametrize("own", ["Mittente@Città.example", f"MITTENTE@{CITTA.partition('@')[2]}"])
+def test_the_sender_is_known_in_every_form(tmp_path: Path, own: str) -> None:
+    """A row that names the sending mailbox is invalid, however either is spelled."""
+    text = "pec;n\nmittente@citta\u0300.example;1\nmittente@xn--citt-3na.example;2\naltri@x.example;3\n"
+    (batch,) = _open(tmp_path, text, own_addresses=frozenset({own})).batches()
+    assert [row[0] for row in batch.rows] == [3]
+    assert {problem.what for row in batch.set_aside for problem in row.problems} == {
+        "this is a sending address"
+    }
