@@ -11,7 +11,6 @@ from support.commands import Shell, asked, check_status, good, refused, seen
 from bulk_pec.sandbox.options import SandboxOptions
 from bulk_pec.sandbox.server import background
 
-CLOSED = "http://127.0.0.1:9"
 FOUND, UNKNOWN, WRONG = "79535389997", "79402849990", "79402849991"
 LIST = f"""\
 numero;pec;denominazione;codice_fiscale;scadenza
@@ -92,11 +91,12 @@ def test_every_setting_of_the_intake_at_work(shell: Shell, provider: str) -> Non
         f"company {UNKNOWN}",
     }
 
-    shell.environ |= dict.fromkeys(services, CLOSED)  # what was answered is never asked again
     shell.environ["BULK_PEC_RECIPIENTS__ON_REPEAT"] = "warn"
     (shell.home / "altra.csv").write_text(LIST, encoding="utf-8")
     again = shell.call("load", "altra.csv", "--json")
     assert (again.code, again.document["rows"]) == (3, answer.document["rows"]), again
+    # What was answered is never asked again.
+    assert asked(provider, "GET", "/_sandbox/enquiries")["asked"] == questions
 
 
 def test_a_service_that_refuses_us_loads_nothing(shell: Shell) -> None:
