@@ -65,12 +65,12 @@ def _letters(session: Session, run: Run) -> Composer:
         ListRefused: They use columns that the run's list had not.
     """
     letters = wiring.composer(session.config())
-    missing = sorted((letters.required_columns | letters.optional_columns) - set(_columns(letters, run)))
-    if missing:
+    try:
+        _columns(letters, run)
+    except ListRefused as error:
         raise ListRefused(
-            f"The templates use the column {missing[0]!r}, which the list of {run.name!r} had not.",
-            hint="Nothing was loaded. Restore the templates, or load a new list.",
-        )
+            error.what, hint="Nothing was loaded. Restore the templates, or load a new list."
+        ) from None
     return letters
 
 
