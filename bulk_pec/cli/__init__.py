@@ -1,1 +1,21 @@
-"""The command line: one file a command, and the only room that wires the others together."""
+"""The command line: one file a command, and the only room that wires the others together.
+
+A command's file has its name: run.py, load.py, send.py, reconcile.py, status.py, export.py, plan.py,
+preview.py, test_send.py, settle.py, retry.py, pause.py, resume.py, cancel.py, suppress.py, ledger.py,
+init.py, sandbox.py, demo.py. What they share:
+
+| file | responsibility |
+|---|---|
+| main.py, command.py | the program; common options, and how an error becomes an exit code |
+| session.py, streams.py | one call of one command; stdout and stderr |
+| signals.py, obeying.py | what a signal does, and while messages leave |
+| consent.py, identity.py, names.py | a yes at the terminal; who gives an order; what a run may be called |
+| wiring.py, job.py | from a configuration to the parts; the nightly job with them, and its report |
+| rehearsing.py, forecasting.py, progress.py | `--dry-run`; what is still to come; the bar |
+| loading.py, enquiring.py | a list into the ledger; look-ups |
+| proofreading.py | rows and letters checked batch by batch |
+| examining.py, examination.py, findings.py | a plan: the reading, what it counts, what it finds |
+| space.py | room in the mailboxes |
+| picking.py | one row of a list |
+| ordering.py, settling.py, retrying.py | orders; decisions on doubts; failures loaded again |
+"""

@@ -18,13 +18,14 @@ from bulk_pec.reporting.status import Terms
 
 
 def terms(config: Config, ledger: Ledger, run: Run, figures: Figures, now: int) -> Terms:
-    """Price, end date and what binds, for a run's status."""
-    price = config.settings.budget.price_per_message
+    """Price, canary, end date and what binds, for a run's status."""
+    copy = next(iter(ledger.runs.copies()), "")
+    terms = Terms(config.settings.budget.price_per_message, canary=ledger.canaries.of(run), copy=copy)
     pending = figures.values["pending"]
     if run.state in {RunState.CANCELLED, RunState.FINISHED} or not pending:
-        return Terms(price)
+        return terms
     found = foretold(config, ledger, run, Work(pending), now)
-    return Terms(price, None if found.left else found.end_ms, found.binding)
+    return replace(terms, eta=None if found.left else found.end_ms, binding=found.binding)
 
 
 def foretold(

@@ -16,6 +16,7 @@ from bulk_pec.cli.session import Result, Session
 from bulk_pec.cli.signals import interrupt
 from bulk_pec.composing import Composer
 from bulk_pec.domain.exits import Reason
+from bulk_pec.domain.words import counted
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Run
 from bulk_pec.nightly import CanaryRules, Done, Limits, Parts, Rounds
@@ -107,8 +108,19 @@ class Job:
         text = "\n".join([status.text(document, forecasting.zone(self._config)), *_notes(done, document)])
         if done.error is not None:
             return Result(document, text, done.error.exit, error=done.error)
-        how = exit_of(document, self._rounds.ended())
-        return Result(document, text, how, closing(document, how))
+        ended = self._rounds.ended()
+        how = exit_of(document, ended)
+        document["closing"] = closing(
+            document, how, ended, self._room_again() if how.reason is Reason.CAP else ""
+        )
+        return Result(document, text, how, document["closing"])
+
+    def _room_again(self) -> str:
+        """When a cap that was reached lets messages out again; by then the window must be open too."""
+        calendar, now = forecasting.calendar(self._config), self._clock.now()
+        room = self._rounds.done.sent.again_at or calendar.day_ends(now)
+        opens = calendar.local(calendar.next_open(max(now, room)))
+        return f"{opens:%Y-%m-%d %H:%M} ({calendar.timezone})"
 
 
 _ORDERED = {Reason.PAUSED, Reason.CANCELLED, Reason.ATTENTION}
@@ -120,12 +132,13 @@ def _notes(done: Done, document: dict[str, Any]) -> list[str]:
     if done.sent.reason is not None:
         note = f": {done.sent.note}" if done.sent.note else ""
         notes.append(f"Sending stopped early ({done.sent.reason.value}){note}.")
+    notes += done.stopped_mailboxes()
     for row, why in done.sent.skipped[:5]:
         notes.append(f"Row {row} was not sent: {why}. Restore what was changed, then start again.")
     if done.sent.refused and done.sent.reason not in _ORDERED:
         notes.append(
-            f"{done.sent.refused} messages were not sent: the ledger refused their intents, because "
-            "another process has them or they would not say what their first attempt said."
+            f"Not sent: {counted(done.sent.refused, 'message')}. The ledger refused the intents, because "
+            "another process was faster, or the content is not what the first attempt said."
         )
     if document["messages"]["in_doubt"]:
         notes += [f"In doubt: {count} ({why})." for why, count in (done.settled.why or {}).items()]

@@ -63,7 +63,7 @@ def give(session: Session, run: Run, word: Word) -> Standing:
         UsageError: The run cannot be given this order.
         LedgerError: It could not be given.
     """
-    order = Order(word, run.name, operator().name, SystemClock().now())
+    order = Order(word, run.name, operator().name, SystemClock().now(), run.created_at)
     holder = ""
     steps = _steps(session.config().settings.sending.drain_timeout + 4 * EVERY)
     try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from bulk_pec.cli.session import Session
 from bulk_pec.domain.outcomes import Outcome, Verdict
+from bulk_pec.domain.words import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -50,7 +51,7 @@ class Progress:
         if self._session.bar:
             self._open_bar()
         else:
-            self._session.say(f"Sending: {self._total:,} messages to go.")
+            self._session.say(f"Sending: {counted(self._total, 'message')} to go.")
         return self
 
     def _open_bar(self) -> None:

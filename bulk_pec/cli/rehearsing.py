@@ -12,10 +12,11 @@ from bulk_pec.cli.plan import reason_of
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.exits import Exit, Reason
+from bulk_pec.domain.words import counted
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Run
 from bulk_pec.nightly import Limits
-from bulk_pec.planning import Forecast, Plan, Work, document, sentence, text
+from bulk_pec.planning import Forecast, Plan, Work, document, sentence, start_ends, text
 from bulk_pec.reporting.status import iso
 
 
@@ -73,10 +74,10 @@ def _resumed(session: Session, ledger: Ledger, run: Run, file: Path | None, limi
     ledger.runs.check_service(run, config.settings.api.base_url)
     values = ledger.views.figures(run).values
     found = forecasting.foretold(config, ledger, run, Work(values["pending"]), wiring.clock().now())
-    doubts = f" {values['in_doubt']:,} are in doubt." if values["in_doubt"] else ""
+    doubts = f" In doubt: {values['in_doubt']:,}." if values["in_doubt"] else ""
     first = (
         f"Dry run: the run {run.name!r} ({run.state.value}) would go on; nothing was sent. "
-        f"{values['pending']:,} messages are to be sent.{doubts}"
+        f"To be sent: {counted(values['pending'], 'message')}.{doubts}"
     )
     told = {"schema": 1} | _told(session, "resume", run.name, found, limits)
     how = Reason.ATTENTION if values["invalid"] else Reason.COMPLETE
@@ -97,14 +98,11 @@ def _told(session: Session, what: str, name: str, found: Forecast, limits: Limit
 
 
 def _ends(session: Session, found: Forecast, limits: Limits) -> int | None:
-    """When this start would end: its work done, the window closed, or its own limit reached."""
-    if found.start_ms is None or found.end_ms is None:
+    """When this start would end: its work done, a window, cap or budget used up, or its own limit reached."""
+    end = start_ends(found, waits=limits.wait, most=limits.max_messages)
+    if end is None:
         return None
-    calendar, now = forecasting.calendar(session.config()), wiring.clock().now()
-    ends = [found.end_ms]
-    if not limits.wait:
-        closes = calendar.closes(now)
-        ends += [] if closes is None else [closes]
+    calendar, now, ends = forecasting.calendar(session.config()), found.conditions.now_ms, [end]
     if limits.until is not None:
         ends.append(calendar.next_time(now, limits.until))
     if limits.max_duration is not None:
@@ -115,7 +113,9 @@ def _ends(session: Session, found: Forecast, limits: Limits) -> int | None:
 def _words(session: Session, found: Forecast, limits: Limits) -> list[str]:
     lines = []
     if limits.max_messages is not None and limits.max_messages < found.messages:
-        lines.append(f"This start would make {limits.max_messages:,} attempts at most (--max-messages).")
+        lines.append(
+            f"This start would make {counted(limits.max_messages, 'attempt')} at most (--max-messages)."
+        )
     ends = _ends(session, found, limits)
     if ends is not None:
         calendar = forecasting.calendar(session.config())

@@ -15,6 +15,7 @@ from bulk_pec.composing import Composer, Problem, Proofreader
 from bulk_pec.composing.proofs import Proof
 from bulk_pec.domain.errors import ListRefused, UsageError
 from bulk_pec.domain.exits import Exit, Reason
+from bulk_pec.domain.words import counted
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.loading import Loaded, NewRow, NewRun, RefusedRow
 from bulk_pec.ledger.retries import Class, Failed, Retry
@@ -163,7 +164,7 @@ def _loaded(run: Run, new: str, loaded: Loaded, taken: int) -> Result:
         "suppressed": loaded.suppressed,
         "taken_up": taken,
     }
-    words = [f"{loaded.messages:,} messages of {run.name} are loaded as {new}, and not sent."]
+    words = [f"{counted(loaded.messages, 'message')} of {run.name} loaded as {new}, and not sent."]
     aside = {
         "suppressed": loaded.suppressed,
         "invalid": loaded.invalid,

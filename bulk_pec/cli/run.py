@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,11 +13,13 @@ from bulk_pec.cli.command import ListFile, Name, Yes, command
 from bulk_pec.cli.consent import said_yes
 from bulk_pec.cli.names import run_name
 from bulk_pec.cli.session import Result, Session
-from bulk_pec.domain.errors import UsageError
+from bulk_pec.domain.errors import RunPaused, UsageError
 from bulk_pec.domain.states import RunState
 
 if TYPE_CHECKING:
     from bulk_pec.cli.job import Limits
+    from bulk_pec.ledger.ledger import Ledger
+    from bulk_pec.ledger.runs import Run
 
 MaxMessages = Annotated[
     int | None, typer.Option("--max-messages", min=1, help="Attempts in this start, at most.")
@@ -71,11 +74,35 @@ def nightly(session: Session, file: Path, name: str, *, yes: bool, limits: Limit
             known, report = load(session, ledger, file, name)
             report.tell(session)
         letters = check_same(session, known, file)
-        if known.state is RunState.LOADED:  # neither begun, paused nor cancelled
-            confirm(session, known.name, ledger.views.figures(known).values["pending"], yes=yes)
+        known = agreed(session, ledger, known, yes=yes)
         job = Job(session, ledger, known, letters, limits or Limits())
         job.send(reconcile=True)
         return job.outcome()
+
+
+def agreed(session: Session, ledger: Ledger, run: Run, *, yes: bool) -> Run:
+    """Ask before a run's first sending, unless the yes was given beforehand; the run as it stands then.
+
+    What was ordered while nobody listened is obeyed before the question: a `resume` lets a run go on, and is
+    no yes to its first sending. One that is paused is not gone on with, for it may be resumed at any moment.
+
+    Raises:
+        UsageError: Nobody said yes; nothing is sent.
+        RunPaused: It is paused, was never sent, and the yes was not given.
+    """
+    from bulk_pec.cli import wiring
+    from bulk_pec.sending.orders import Orders
+
+    Orders(ledger, run, wiring.clock(), session.say).take()
+    known = ledger.runs.get(run.name)
+    if known.started_at is None and known.state is RunState.PAUSED and not yes:
+        raise RunPaused(
+            f"The run {known.name!r} is paused, and was never sent.",
+            hint=f"`bulk-pec resume {shlex.quote(known.name)}`, then send it.",
+        )
+    if known.started_at is None and known.state is RunState.LOADED:
+        confirm(session, known.name, ledger.views.figures(known).values["pending"], yes=yes)
+    return known
 
 
 def limits_of(max_messages: int | None, max_duration: str | None, until: str | None, *, wait: bool) -> Limits:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import typer
 
 from bulk_pec.cli.command import Run, Yes, command
-from bulk_pec.cli.run import DryRun, MaxDuration, MaxMessages, Until, Wait, confirm, limits_of
+from bulk_pec.cli.run import DryRun, MaxDuration, MaxMessages, Until, Wait, agreed, limits_of
 from bulk_pec.cli.session import Result, Session
-from bulk_pec.domain.states import RunState
 
 
 def register(app: typer.Typer) -> None:
@@ -38,8 +37,7 @@ def register(app: typer.Typer) -> None:
         with session.ledger("write") as ledger:
             known = ledger.runs.get(run)
             letters = check_same(session, known, None)
-            if known.state is RunState.LOADED:  # neither begun, paused nor cancelled
-                confirm(session, known.name, ledger.views.figures(known).values["pending"], yes=yes)
+            known = agreed(session, ledger, known, yes=yes)
             job = Job(session, ledger, known, letters, limits)
             job.send(reconcile=False)
             return job.outcome()

@@ -25,17 +25,23 @@ def register(app: typer.Typer) -> None:
         sent: Annotated[bool, typer.Option("--sent", help="They left.")] = False,
         resend: Annotated[bool, typer.Option("--resend", help="Send them again.")] = False,
         abandon: Annotated[bool, typer.Option("--abandon", help="Give them up.")] = False,
+        acknowledge: Annotated[
+            bool,
+            typer.Option("--acknowledge", help="The ledger is an older copy, and may send all the same."),
+        ] = False,
         reason: Annotated[str, typer.Option("--reason", help="Why; kept with the decision.")] = "",
     ) -> Result:
-        """List a run's doubts or, with one of the three, decide them; the flag itself is the decision."""
-        from bulk_pec.cli.settling import Desk, decision_of
+        """List a run's doubts or, with a flag, decide them; the flag itself is the decision."""
+        from bulk_pec.cli.settling import Desk, check_acknowledging, decision_of
 
         decision = decision_of(sent=sent, resend=resend, abandon=abandon)
-        desk = Desk(session, keys or [], decision, reason)
+        if acknowledge:
+            check_acknowledging(decision, keys or [])
+        desk = Desk(session, keys or [], decision, reason, acknowledge=acknowledge)
         with session.ledger("read") as ledger:
             found = ledger.runs.get(run)
             desk.choose(ledger, found)
-            if decision is None and found.restored_at is None:
+            if not desk.decides:
                 return desk.told(ledger, found)
         with session.ledger("write") as ledger:
             desk.choose(ledger, found)  # again: a receipt may have come in between

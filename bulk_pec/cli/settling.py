@@ -11,6 +11,7 @@ from bulk_pec.cli.session import Result, Session
 from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.exits import Exit, Reason
 from bulk_pec.domain.states import MessageState, RunState
+from bulk_pec.domain.words import counted
 from bulk_pec.ledger.doubts import Decision, Doubt
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Restored, Run
@@ -41,6 +42,19 @@ def decision_of(*, sent: bool, resend: bool, abandon: bool) -> Decision | None:
     return given[0] if given else None
 
 
+def check_acknowledging(decision: Decision | None, keys: list[str]) -> None:
+    """Acknowledging an older copy is an act of its own: it is about the run, and settles no doubt.
+
+    Raises:
+        UsageError: A decision or a key stands beside it.
+    """
+    if decision is not None or keys:
+        raise UsageError(
+            f"--acknowledge does not go together with {'a key' if decision is None else f'--{decision}'}.",
+            hint="Acknowledge the older copy first, then decide its doubts. Nothing was changed.",
+        )
+
+
 class Desk:
     """One call of `settle`.
 
@@ -49,9 +63,18 @@ class Desk:
         keys: Keys or references; none: every doubt of the run.
         decision: What is decided; None: nothing.
         reason: The operator's, for the record.
+        acknowledge: Whether the run may be sent from this ledger although it is an older copy.
     """
 
-    def __init__(self, session: Session, keys: list[str], decision: Decision | None, reason: str) -> None:
+    def __init__(
+        self,
+        session: Session,
+        keys: list[str],
+        decision: Decision | None,
+        reason: str,
+        *,
+        acknowledge: bool = False,
+    ) -> None:
         self._session = session
         self._config = session.config()
         self._keys = keys
@@ -59,11 +82,19 @@ class Desk:
         self._reason = reason
         self._chosen: list[Doubt] = []
         self._settled = 0
+        self._acknowledge = acknowledge
+        self._acknowledged = False
         self._restored: Restored | None = None
+        self._elsewhere: list[str] = []
         self._cancelled = False
 
+    @property
+    def decides(self) -> bool:
+        """Whether anything is to be written down; else the call only looks."""
+        return self._decision is not None or self._acknowledge
+
     def choose(self, ledger: Ledger, run: Run) -> None:
-        """Find the doubts that are meant.
+        """Find the doubts that are meant, and what shows that the ledger is an older copy.
 
         Raises:
             UsageError: A key is no message of this run, or its message is not in doubt; nothing is changed.
@@ -73,6 +104,9 @@ class Desk:
             wanted = self._wanted(ledger, run)
             doubts = [doubt for doubt in doubts if doubt.message in wanted]
         self._chosen = doubts
+        copies = ledger.runs.copies()
+        self._restored = copies.pop(run.name, None)
+        self._elsewhere = list(copies)
 
     def _wanted(self, ledger: Ledger, run: Run) -> set[int]:
         found = ledger.doubts.find(run, self._keys)
@@ -91,11 +125,10 @@ class Desk:
         return {found[key].message for key in self._keys}
 
     def decide(self, ledger: Ledger, run: Run) -> None:
-        """Acknowledge that the ledger is an older copy, if it is; record the decision, if one was given."""
+        """Record what was decided: that the ledger is an older copy and may send, or the doubts' end."""
         by, now = operator(self._reason), wiring.clock().now()
-        self._restored = ledger.runs.restored(run)
-        if self._restored is not None:
-            ledger.doubts.acknowledge(run, by, now)
+        if self._acknowledge:
+            self._acknowledged = ledger.doubts.acknowledge(run, by, now)
         if self._decision is not None and self._chosen:
             self._settled = ledger.doubts.decide(run, self._chosen, self._decision, by, now)
             self._cancelled = run.state is RunState.CANCELLED and self._decision is Decision.RESEND
@@ -104,20 +137,22 @@ class Desk:
     def told(self, ledger: Ledger, run: Run) -> Result:
         """What was decided and which doubts are left: those asked for, or all where a decision was made."""
         left = ledger.doubts.of(run)
+        waits = self._restored is not None and not self._acknowledged
         shown = left if self._decision is not None else self._chosen
         listed = [self._listed(ledger, doubt) for doubt in shown]
+        pending = ledger.views.figures(run).values["pending"]
         document: dict[str, Any] = {
             "schema": 1,
             "run": run.name,
             "decision": None if self._decision is None else self._decision.value,
             "settled": self._settled,
-            "acknowledged": self._restored is not None,
-            "restored": None if self._restored is None else {"messages": self._restored.count},
+            "acknowledged": self._acknowledged,
+            "restored": None if self._restored is None else _shown(self._restored, pending),
             "doubts": listed,
             "left": len(left),
         }
-        words = [*self._words(run), *_lines(listed, run)]
-        how = Exit.of(Reason.ATTENTION if left else Reason.COMPLETE)
+        words = [*self._words(run, pending), *_lines(listed, run)]
+        how = Exit.of(Reason.ATTENTION if left or waits else Reason.COMPLETE)
         return Result(document, "\n".join(words), how)
 
     def _listed(self, ledger: Ledger, doubt: Doubt) -> dict[str, Any]:
@@ -135,26 +170,54 @@ class Desk:
             "why": why_left(ledger.doubts, options, doubt, now, configured=configured),
         }
 
-    def _words(self, run: Run) -> list[str]:
+    def _words(self, run: Run, pending: int) -> list[str]:
         words = []
         if self._restored is not None:
-            words.append(_acknowledged(self._restored, run))
+            words.append(_copy(self._restored, run, pending, acknowledged=self._acknowledged))
+        elif self._acknowledge:
+            words.append(
+                "Nothing to acknowledge: no receipt of this run shows that the ledger is an older copy."
+            )
+        words += [
+            f"Run {other} shows that this ledger is an older copy, and nothing of any run is sent: "
+            f"`bulk-pec settle {shlex.quote(other)}` says more."
+            for other in self._elsewhere
+        ]
         if self._decision is not None:
             said = _WORDS[self._decision]
             said = "cancelled, as their run is" if self._cancelled else said
-            words.append(f"{self._settled:,} doubts settled: {said}.")
+            words.append(f"{counted(self._settled, 'doubt')} settled: {said}.")
             lost = len(self._chosen) - self._settled
             words += [f"{lost:,} had been settled otherwise a moment ago."] if lost else []
         return words
 
 
-def _acknowledged(restored: Restored, run: Run) -> str:
+def _shown(restored: Restored, pending: int) -> dict[str, Any]:
+    """An older copy, for programs: how many messages the other one sent, and how many this one would."""
+    return {"messages": restored.count, "rows": list(restored.rows), "pending": pending}
+
+
+def _copy(restored: Restored, run: Run, pending: int, *, acknowledged: bool) -> str:
+    """What is known of an older copy, what it would send, and what lets it; or that it may now."""
     rows = ", ".join(map(str, restored.rows)) + (" …" if restored.count > len(restored.rows) else "")
+    name = shlex.quote(run.name)
+    known = (
+        f"this ledger is an older copy. Receipts name {counted(restored.count, 'message')} that never left "
+        f"it (rows {rows}): another copy has sent them."
+    )
+    risk = (
+        f"{counted(pending, 'message')} of the run would leave from here: what the other copy sent and no "
+        "receipt shows yet, twice."
+    )
+    if acknowledged:
+        return (
+            f"Acknowledged: {known} {risk} Read the inbox once more (`bulk-pec reconcile {name}`) before you "
+            "send, and never let two copies live."
+        )
     return (
-        f"Acknowledged: this ledger is an older copy. {restored.count:,} messages that it never tried have "
-        f"receipts (rows {rows}) and are sent. What the other copy sent and no receipt shows yet would be "
-        f"sent twice: read the inbox once more (`bulk-pec reconcile {shlex.quote(run.name)}`) before you "
-        "send, and never let two copies live."
+        f"Not acknowledged: {known} {risk} Nothing is sent before you say `bulk-pec settle {name} "
+        f"--acknowledge`; first read the inbox (`bulk-pec reconcile {name}`) until the other copy's last "
+        "acceptances must be in."
     )
 
 

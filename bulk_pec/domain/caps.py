@@ -104,12 +104,14 @@ class Charge:
         mailbox: The mailbox's id.
         units: Its addresses.
         at: When its intent was made, milliseconds: that decides the periods.
+        cost: What it was booked at, millionths of EUR; None: at today's price.
     """
 
     message: int
     mailbox: int
     units: int
     at: int
+    cost: int | None = None
 
 
 class Sums:
@@ -139,7 +141,9 @@ class Sums:
         return self._periods[key]
 
     def _of(self, account: Account, charge: Charge) -> int:
-        return self.limits.price if account.period == COST else charge.units
+        if account.period != COST:
+            return charge.units
+        return self.limits.price if charge.cost is None else charge.cost
 
     def add(self, charge: Charge, sign: int = 1) -> None:
         """Count an attempt, or with -1 give back what it counted."""

@@ -84,6 +84,12 @@ class LedgerBusy(BulkPecError):
         self.holder = holder
 
 
+class RunPaused(BulkPecError):
+    """The run is paused, and this command has no yes to its first sending."""
+
+    reason = Reason.PAUSED
+
+
 class CredentialsRefused(BulkPecError):
     """The provider refused the token or a mailbox's credentials."""
 

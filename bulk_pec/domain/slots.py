@@ -82,6 +82,7 @@ class Wanted:
     Attributes:
         unbound: Slots that any of `boxes` may have.
         bound: Slots that only one mailbox can use, by its id; it is one of `boxes` then.
+        open: How many of `bound` are for messages whose intent is open already.
         boxes: The mailboxes that may send, by id.
         rate: Of the API, POSTs a second.
         most: Slots at most, of both kinds together.
@@ -97,6 +98,43 @@ class Wanted:
     most: int
     earliest: int = 0
     unused: Slot | None = None
+    open: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Needed:
+    """What has not been given yet of what is `Wanted`; `left` as `Box.left`, by mailbox."""
+
+    unbound: int
+    bound: dict[int, int]
+    open: dict[int, int]
+    left: dict[int, float]
+
+    @classmethod
+    def of(cls, wanted: Wanted) -> _Needed:
+        bound, opened = ({box: n for box, n in some.items() if n > 0} for some in (wanted.bound, wanted.open))
+        return cls(wanted.unbound, bound, opened, {box: terms.left for box, terms in wanted.boxes.items()})
+
+    def boxes(self) -> list[int]:
+        """Who can use a slot."""
+        return list(self.left if self.unbound > 0 else self.bound)
+
+    def claim(self, box: int) -> tuple[int, float]:
+        """By what a mailbox is chosen among those as soon: open intents, then what is bound to one."""
+        if box in self.bound:
+            return (0 if box in self.open else 1), 0.0
+        return 2, -self.left[box]
+
+    def took(self, box: int) -> None:
+        """A slot was given."""
+        self.left[box] -= 1
+        if box not in self.bound:
+            self.unbound -= 1
+        for some in (self.bound, self.open):
+            if box in some:
+                some[box] -= 1
+                if not some[box]:
+                    del some[box]
 
 
 @dataclass(slots=True)
@@ -124,9 +162,11 @@ def interval(rate: float, share: float = 1.0) -> int:
 def allot(wanted: Wanted, api: Lane, lanes: Mapping[int, Lane], now: int) -> Allotment:
     """Give out the next slots.
 
-    Each goes to the mailbox that is free soonest; of those equally free, to the one with most left to send,
-    then to the one that has waited longest. None lies before `now`, in a pause of its mailbox, or so far
-    ahead that the API would wait for a mailbox while another could use it.
+    Each goes to the mailbox that is free soonest. Of those equally free, one for which an intent is open
+    comes first, then one to which a message is bound, and of these the one that has waited longest: nobody
+    starves because another mailbox has more left. What any may send goes to the one with most left, then to
+    the one that has waited longest. None lies before `now`, in a pause of its mailbox, or so far ahead that
+    the API would wait for a mailbox while another could use it.
 
     Args:
         wanted: How many, and for whom.
@@ -138,39 +178,37 @@ def allot(wanted: Wanted, api: Lane, lanes: Mapping[int, Lane], now: int) -> All
     given = Allotment([], _sane(api, now, reach, wanted.rate))
     given.lanes = {box: _sane(lanes[box], now, reach, terms.rate) for box, terms in wanted.boxes.items()}
     _take_back(given, wanted)
-    left = {box: terms.left for box, terms in wanted.boxes.items()}
-    unbound, bound = wanted.unbound, {box: count for box, count in wanted.bound.items() if count > 0}
-    while len(given.slots) < wanted.most and ((unbound > 0 and left) or bound):
-        soonest = [_place(given, box, wanted, left[box], now) for box in (left if unbound > 0 else bound)]
-        at, *_, box = min(soonest)
+    needed = _Needed.of(wanted)
+    while len(given.slots) < wanted.most and (boxes := needed.boxes()):
+        at, *_, box = min(_place(given, box, wanted, needed, now) for box in boxes)
         given.again = _later(at, max(given.api.next_at, wanted.earliest, now), now + reach, reach)
         if given.again is not None:
             break
         given.slots.append(Slot(box, at))
         _advance(given, box, at, wanted)
-        left[box] -= 1
-        if box not in bound:
-            unbound -= 1
-        elif bound[box] == 1:
-            del bound[box]
-        else:
-            bound[box] -= 1
+        needed.took(box)
     return given
 
 
 def _take_back(given: Allotment, wanted: Wanted) -> None:
+    """Free the missed slot: of its mailbox if that has none after it, of the API if nobody has."""
     slot = wanted.unused
-    if slot is None or slot.box not in given.lanes or given.api.next_at != slot.at + interval(wanted.rate):
+    if slot is None or slot.box not in given.lanes:
         return
-    given.api = replace(given.api, next_at=slot.at)
-    given.lanes[slot.box] = replace(given.lanes[slot.box], next_at=slot.at)
+    lane, terms = given.lanes[slot.box], wanted.boxes[slot.box]
+    if lane.next_at == slot.at + interval(terms.rate, 1.0 if lane.calm(slot.at) else lane.share):
+        given.lanes[slot.box] = replace(lane, next_at=slot.at)
+    if given.api.next_at == slot.at + interval(wanted.rate):
+        given.api = replace(given.api, next_at=slot.at)
 
 
-def _place(given: Allotment, box: int, wanted: Wanted, left: float, now: int) -> tuple[int, float, int, int]:
+def _place(
+    given: Allotment, box: int, wanted: Wanted, needed: _Needed, now: int
+) -> tuple[int, tuple[int, float], int, int]:
     """When a mailbox could start, and by what it is chosen among those that could then; its id is last."""
     lane = given.lanes[box]
     at = max(now, wanted.earliest, given.api.next_at, lane.next_at, lane.paused_until + AFTER_PAUSE)
-    return at, -left, lane.next_at, box
+    return at, needed.claim(box), lane.next_at, box
 
 
 def _later(at: int, free: int, horizon: int, reach: int) -> int | None:

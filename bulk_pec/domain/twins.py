@@ -19,11 +19,13 @@ class Said:
         accepted: Whether it is an ACCETTAZIONE.
         message_id: The provider's token at its subject's end, if it could be told.
         at: Its date in milliseconds since the epoch, if it could be read.
+        refused: Whether it is an AVVISO DI NON ACCETTAZIONE: that sending never left the sender's provider.
     """
 
     accepted: bool
     message_id: str | None
     at: int | None
+    refused: bool = False
 
 
 def left_twice(receipts: Sequence[Said], answers: Sequence[str | None], *, given_up: bool) -> bool:
@@ -34,12 +36,14 @@ def left_twice(receipts: Sequence[Said], answers: Sequence[str | None], *, given
         answers: The provider's token of each attempt that it answered as taken.
         given_up: Whether an attempt in doubt was followed by another.
     """
+    refused = {one.message_id for one in receipts if one.refused and one.message_id}
+    answers = [answer for answer in answers if answer not in refused]
     if len(answers) > 1:
         return True
     acceptances = [one for one in receipts if one.accepted]
     if any(_differ(one, other) for one, other in combinations(acceptances, 2)):
         return True
-    tokens = [one.message_id for one in receipts if one.message_id]
+    tokens = [one.message_id for one in receipts if one.message_id and not one.refused]
     return given_up and any(_apart(token, answer) for token in tokens for answer in answers if answer)
 
 

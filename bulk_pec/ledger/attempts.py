@@ -91,9 +91,10 @@ class Attempts:
         """Record outcomes and intents, durably, in one transaction.
 
         An intent is taken only if its message is pending with the expected number of attempts, its block
-        is held by this worker, the worker's lease lives, its run is neither paused, cancelled nor waiting
-        for `settle`, an earlier attempt said the same thing, its mailbox does not pause, and caps and budget
-        have room for it. One that expired since it was claimed is cancelled instead (transition i).
+        is held by this worker, the worker's lease lives, its run is neither paused nor cancelled, no run
+        waits for `settle` because the ledger is an older copy, an earlier attempt said the same thing, its
+        mailbox does not pause, and caps and budget have room for it. One that expired since it was claimed
+        is cancelled instead (transition i).
         """
         charges = [Charge(one.message, one.mailbox_id, one.units, now) for one in intents]
         self._usage.prepare(Sums(limits, worker.run_id).accounts(charges), limits, now)
@@ -129,18 +130,26 @@ class Attempts:
         books: tuple[Tick, counts.Changes, Sums],
         now: int,
     ) -> None:
-        """Open what caps and budget have room for; what was not opened after all is not counted."""
+        """Open what caps and budget have room for.
+
+        What was not opened after all is not counted, and what it would have taken is there for the others.
+        """
         (intents, charges), (tick, changes, sums) = wanted, books
         used = self._usage.read(connection, sums.accounts(charges)) if sums.limits.any else {}
-        fit, short = fitting(charges, used, sums)
+        by_message = {intent.message: intent for intent in intents}
+        lost: list[Charge] = []
+        while charges:
+            fit, short = fitting(charges, used, sums)
+            chosen = [by_message[one.message] for one in fit]
+            tick.opened |= self._open(connection, worker, chosen, now, sums.limits.price)
+            missed = [charge for charge in fit if charge.message not in tick.opened]
+            for charge in missed:
+                sums.add(charge, -1)
+            lost += missed
+            charges = [charge for charge in charges if missed and charge.message in short]
         tick.refused = {message: Refusal(what.value) for message, what in short.items()}
-        chosen = [intent for intent in intents if intent.message not in short]
-        tick.opened = self._open(connection, worker, chosen, now)
         changes.move(MessageState.PENDING, MessageState.SENDING, len(tick.opened))
         changes.add("attempts", len(tick.opened))
-        lost = [charge for charge in fit if charge.message not in tick.opened]
-        for charge in lost:
-            sums.add(charge, -1)
         if lost:
             self._cancel_expired(connection, intents, changes, now)
             paused = self._paused(connection, {charge.mailbox for charge in lost}, now)
@@ -180,10 +189,10 @@ class Attempts:
         return None if row is None else bool(row.since)
 
     def _open(
-        self, connection: Connection, worker: Worker, intents: Sequence[Intent], now: int
+        self, connection: Connection, worker: Worker, intents: Sequence[Intent], now: int, price: int
     ) -> dict[int, int]:
         taken = self._claim(connection, worker, intents, now)
-        return self._insert(connection, worker, taken, now) if taken else {}
+        return self._insert(connection, worker, taken, now, price) if taken else {}
 
     def _claim(
         self, connection: Connection, worker: Worker, intents: Sequence[Intent], now: int
@@ -205,7 +214,8 @@ class Attempts:
             "AND wanted.id BETWEEN b.first_id AND b.last_id) "
             f"AND EXISTS (SELECT 1 FROM workers w WHERE w.id = :worker AND w.ended_at IS NULL {lease}) "
             "AND EXISTS (SELECT 1 FROM runs r JOIN workers w ON w.run_id = r.id WHERE w.id = :worker "
-            "AND r.state NOT IN ('paused', 'cancelled') AND r.restored_at IS NULL) "
+            "AND r.state NOT IN ('paused', 'cancelled')) "
+            "AND NOT EXISTS (SELECT 1 FROM runs WHERE restored_at IS NOT NULL) "
             "AND (wanted.number = 1 OR NOT EXISTS (SELECT 1 FROM attempts a "
             "WHERE a.message = wanted.id AND a.digest <> wanted.digest)) "
             "RETURNING messages.id",
@@ -244,7 +254,7 @@ class Attempts:
         changes.move(MessageState.PENDING, MessageState.CANCELLED, len(cancelled))
 
     def _insert(
-        self, connection: Connection, worker: Worker, taken: Sequence[Intent], now: int
+        self, connection: Connection, worker: Worker, taken: Sequence[Intent], now: int, price: int
     ) -> dict[int, int]:
         db = self._db
         batch = db.batch(
@@ -259,8 +269,9 @@ class Attempts:
         rows = db.execute(
             connection,
             f"WITH {batch} INSERT INTO attempts (message, number, run_id, mailbox_id, worker_id, digest, "
-            "quota_share, units, opened_at) "
-            "SELECT message, number, :run, mailbox, :worker, digest, quota, units, :now "
+            "quota_share, units, cost, opened_at) "
+            "SELECT message, number, :run, mailbox, :worker, digest, quota, units, "
+            "CAST(:price AS bigint), :now "
             "FROM taken WHERE true RETURNING id, message",
             taken=db.rows(
                 [
@@ -278,5 +289,6 @@ class Attempts:
             run=worker.run_id,
             worker=worker.id,
             now=now,
+            price=price,
         ).all()
         return {row.message: row.id for row in rows}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from bulk_pec.domain.addresses import canonicals
-from bulk_pec.domain.states import MessageState
+from bulk_pec.domain.states import Delivery, MessageState
 from bulk_pec.ledger import counts
 from bulk_pec.ledger.database import Database
 from bulk_pec.ledger.suppressions import suppressed
@@ -47,6 +47,7 @@ class PendingMessage:
         attempts: How many attempts it has had.
         mailbox_id: The mailbox its first attempt bound it to, if it had one.
         not_before: Milliseconds since the epoch; None: at once.
+        expires_at: Never sent from then on, milliseconds since the epoch; None: it does not expire.
     """
 
     id: int
@@ -59,6 +60,7 @@ class PendingMessage:
     attempts: int
     mailbox_id: int | None
     not_before: int | None
+    expires_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +100,21 @@ class Claims:
     def pending(self, worker: Worker, block: Block, now: int) -> list[PendingMessage]:
         """The block's messages that may be tried, in input order; of a run whose canary is out, only its.
 
-        Those that have expired or whose address is suppressed by now are cancelled instead (transition i).
-        One whose absence was accepted waits for a harvest of its mailbox that ended after that.
+        Those that have expired, whose address is suppressed by now, or whose failure a retry was to mend and
+        which did not fail after all, are cancelled instead (transition i). One whose absence was accepted
+        waits for a whole harvest of its mailbox that began after that.
         """
         with self._db.transaction() as connection:
-            self._cancel(connection, worker.run_id, self._unwanted(connection, block, now), now)
+            self._cancel(
+                connection, worker.run_id, self._unwanted(connection, worker.run_id, block, now), now
+            )
             rows = self._db.execute(
                 connection,
                 'SELECT m.id, :block AS block, m."row", m.recipient, m.reference, m.fields, '
-                "m.content_digest, m.attempts, m.mailbox_id, m.not_before FROM messages m "
-                "LEFT JOIN mailboxes b ON b.id = m.mailbox_id "
+                "m.content_digest, m.attempts, m.mailbox_id, m.not_before, m.expires_at FROM messages m "
                 "WHERE m.id BETWEEN :first AND :last AND m.state = 'pending' "
-                "AND (m.harvest_after IS NULL OR m.harvest_after < b.harvested_at) "
+                "AND (m.harvest_after IS NULL OR EXISTS (SELECT 1 FROM harvests h "
+                "WHERE h.mailbox_id = m.mailbox_id AND h.complete AND h.id > m.harvest_after)) "
                 f"AND {_MESSAGE_SERVED} ORDER BY m.id",
                 block=block.id,
                 run=worker.run_id,
@@ -118,10 +123,11 @@ class Claims:
             )
             return [PendingMessage(*row) for row in rows]
 
-    def _unwanted(self, connection: Connection, block: Block, now: int) -> dict[int, str]:
+    def _unwanted(self, connection: Connection, run_id: int, block: Block, now: int) -> dict[int, str]:
         """The block's pending messages that must not be sent any more, each with why."""
+        mended = self._mended(connection, run_id, block)
         if not self._anything_unwanted(connection, block, now):
-            return {}
+            return mended
         rows = self._db.execute(
             connection,
             "SELECT id, recipient, expires_at FROM messages WHERE id BETWEEN :first AND :last "
@@ -135,7 +141,30 @@ class Claims:
         for message, addresses in recipients.items():
             if any(address in known for address in addresses):
                 unwanted[message] = "address suppressed"
-        return unwanted
+        return unwanted | mended
+
+    def _mended(self, connection: Connection, run_id: int, block: Block) -> dict[int, str]:
+        """What a retry took up and receipts, or a late answer, have since shown not to have failed.
+
+        The run that is retried may be a retry itself: any sending of the line counts.
+        """
+        rows = self._db.execute(
+            connection,
+            "WITH RECURSIVE line(id) AS (SELECT retry_of FROM runs WHERE id = :run AND retry_of IS NOT NULL "
+            "UNION SELECT r.retry_of FROM line JOIN runs r ON r.id = line.id WHERE r.retry_of IS NOT NULL) "
+            # Joined in this order: a run that is no retry has no line, and costs nothing.
+            "SELECT m.id, o.delivery FROM line CROSS JOIN messages m CROSS JOIN messages o "
+            "WHERE m.id BETWEEN :first AND :last AND m.state = 'pending' AND o.run_id = line.id "
+            "AND o.key = m.key AND o.state = 'sent' "
+            "AND o.delivery NOT IN ('undelivered', 'not_accepted', 'overdue')",
+            run=run_id,
+            first=block.first_id,
+            last=block.last_id,
+        ).all()
+        arrived = {row.id for row in rows if row.delivery == Delivery.DELIVERED}
+        return {
+            row.id: "the first has arrived" if row.id in arrived else "the first has left" for row in rows
+        }
 
     def _anything_unwanted(self, connection: Connection, block: Block, now: int) -> bool:
         """Whether it is worth looking: most ledgers have neither suppressions nor expiries."""

@@ -73,7 +73,7 @@ class Closings:
             f"WITH {batch} UPDATE attempts SET closed_at = closed.at, outcome = closed.outcome, "
             "status = closed.status, message_id = closed.message_id, detail = closed.detail FROM closed "
             "WHERE attempts.id = closed.attempt AND attempts.closed_at IS NULL "
-            "RETURNING attempts.id, attempts.message, mailbox_id, units, opened_at",
+            "RETURNING attempts.id, attempts.message, mailbox_id, units, cost, opened_at",
             closed=db.rows(rows),
         ).all()
         punctual = {row.id for row in on_time}
@@ -174,7 +174,7 @@ class Closings:
             "UPDATE attempts SET outcome = :outcome, status = :status, message_id = :message_id, "
             "detail = :detail, settlement = 'late_answer', settled_at = :at WHERE id = :attempt "
             f"AND message = :message AND outcome = 'in_doubt' AND (settlement IS NULL {decided}) "
-            "RETURNING id, message, mailbox_id, units, opened_at",
+            "RETURNING id, message, mailbox_id, units, cost, opened_at",
             **{name: row[name] for name in _LATE},
         ).first()
         if known is not None:
@@ -207,7 +207,7 @@ class Closings:
 def _give_back(row: Row[Any], verdict: Verdict, sums: Sums) -> None:
     """What is known not to have left, or was refused, counts against nothing."""
     if verdict in COUNTS_NOT:
-        sums.add(Charge(row.message, row.mailbox_id, row.units, row.opened_at), -1)
+        sums.add(Charge(row.message, row.mailbox_id, row.units, row.opened_at, row.cost), -1)
 
 
 _LATE = ("outcome", "status", "message_id", "detail", "at", "attempt", "message")

@@ -24,6 +24,7 @@ from bulk_pec.ledger.orders import Order, Word
 _MOST = 4_096
 """Bytes of an order, at most."""
 _TEXT = 1_000
+_KEYS = frozenset({"word", "run", "given_by", "given_at"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +123,12 @@ def _read(path: Path, owners: set[int]) -> Order | None:
 
 
 def _order(said: Any) -> Order | None:
-    if not isinstance(said, dict) or said.keys() != {"word", "run", "given_by", "given_at"}:
+    if not isinstance(said, dict) or not _KEYS <= said.keys() <= _KEYS | {"loaded_at"}:
         return None
-    run, by, at = said["run"], said["given_by"], said["given_at"]
+    run, by, at, loaded = said["run"], said["given_by"], said["given_at"], said.get("loaded_at")
     texts = all(isinstance(text, str) and 0 < len(text) <= _TEXT and text.isprintable() for text in (run, by))
     if said["word"] not in list(Word) or not texts or type(at) is not int:
         return None
-    return Order(Word(said["word"]), run, by, at)
+    if loaded is not None and type(loaded) is not int:
+        return None
+    return Order(Word(said["word"]), run, by, at, loaded)

@@ -203,7 +203,7 @@ class Doubts:
         """End doubts by compare-and-set; the messages moved."""
         with self._db.transaction() as connection:
             # The messages first, as a fold does: a receipt on another host waits, or has won already.
-            moved = self._move(connection, doubts, ended, now)
+            moved = self._move(connection, doubts, ended)
             settled = [{"attempt": one.attempt} for one in doubts if one.message in moved]
             if settled:
                 self._settle(connection, settled, ended, now)
@@ -219,26 +219,30 @@ class Doubts:
                 note(self._db, connection, Note(run.id, "settle", by.name, facts), now)
         return sorted(moved)
 
-    def _move(self, connection: Connection, doubts: Sequence[Doubt], ended: _Ended, now: int) -> set[int]:
-        """`sent_at` of what the operator says was sent is when it was tried."""
-        sent = ended.state is MessageState.SENT
+    def _move(self, connection: Connection, doubts: Sequence[Doubt], ended: _Ended) -> set[int]:
+        """`sent_at` of what the operator says was sent is when it was tried.
+
+        What is to be tried again waits for a harvest that begins after this one: by the harvests' own
+        numbers, because the hosts' clocks may differ.
+        """
+        sent, again = ended.state is MessageState.SENT, ended.state is MessageState.PENDING
         batch = self._db.batch("ended", message="bigint", attempt="bigint")
         rows = [
             {"message": doubt.message, "attempt": doubt.attempt}
             for doubt in sorted(doubts, key=lambda doubt: doubt.message)
         ]
         tried = "(SELECT a.opened_at FROM attempts a WHERE a.id = ended.attempt)" if sent else "NULL"
+        wait = "(SELECT COALESCE(MAX(h.id), 0) FROM harvests h)" if again else "NULL"
         found = self._db.execute(
             connection,
             f"WITH {batch} UPDATE messages SET state = :state, reason = :why, sent_at = {tried}, "
-            "harvest_after = :wait FROM ended "
+            f"harvest_after = {wait} FROM ended "
             "WHERE messages.id = ended.message AND messages.state = 'in_doubt' AND EXISTS ("
             "SELECT 1 FROM attempts a WHERE a.id = ended.attempt AND a.message = ended.message "
             "AND a.outcome = 'in_doubt' AND a.settlement IS NULL) RETURNING messages.id",
             ended=self._db.rows(rows),
             state=ended.state.value,
             why=ended.reason,
-            wait=now if ended.state is MessageState.PENDING else None,
         ).all()
         return {row.id for row in found}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from bulk_pec.domain.receipts import RECEIPTS, Evidence, ReceiptKind
 from bulk_pec.domain.states import Delivery, MessageState
 from bulk_pec.ledger import counts, twins
 from bulk_pec.ledger.harvests import Harvests, WalkEnd
-from bulk_pec.ledger.runs import Run, count_mailbox, mark_restored
+from bulk_pec.ledger.runs import NEVER_LEFT, Run, count_mailbox, mark_restored
 
 __all__ = ["Harvested", "Inbox", "Mail", "WalkEnd"]
 
@@ -192,7 +192,7 @@ class Inbox(Harvests):
         self._write(connection, mailbox_id, folded, now)
         suspects = [one.id for one in folded if one.twin_suspected]
         twice = twins.mark(self._db, connection, suspects, now) if suspects else Counter[int]()
-        for run_id in sorted({one.run_id for one in folded if one.never_tried}):
+        for run_id in sorted({one.run_id for one in folded if one.elsewhere}):
             mark_restored(self._db, connection, run_id, now)
         for run_id in sorted({one.run_id for one in folded}):
             count_mailbox(self._db, connection, run_id, mailbox_id)
@@ -209,7 +209,8 @@ class Inbox(Harvests):
         rows: Sequence[Row[Any]] = self._db.execute(
             connection,
             f"WITH {batch} SELECT m.id, m.run_id, m.reference, m.state, m.delivery, m.accepted_at, "
-            "m.not_accepted_at, m.delivered_at, m.undelivered_at, m.late_at, m.attempts "
+            "m.not_accepted_at, m.delivered_at, m.undelivered_at, m.late_at, m.attempts, "
+            f"m.state <> 'sent' AND {NEVER_LEFT} AS elsewhere "
             "FROM named JOIN messages m ON m.reference = named.reference ORDER BY m.id "
             f"{self._db.hold('m')}",
             named=self._db.rows([{"reference": reference} for reference in sorted(references)]),
@@ -255,15 +256,15 @@ class Inbox(Harvests):
             mailbox=mailbox_id,
         )
 
-    def mark_overdue(self, run: Run, before: int, now: int) -> int:
-        """Messages sent (accepted, if that is known) before `before` and still unanswered are overdue."""
-        changes = counts.Changes()
+    def mark_overdue(self, run: Run, before: int, now: int, unread: Collection[int] = ()) -> int:
+        """What was sent (accepted, if known) before `before` is overdue, but for mailboxes left `unread`."""
+        changes, apart = counts.Changes(), f"({', '.join(map(str, (-1, *unread)))})"
         with self._db.transaction() as connection:
             for delivery in (Delivery.NONE, Delivery.ACCEPTED):
                 late = self._db.execute(
                     connection,
                     "UPDATE messages SET delivery = 'overdue' WHERE id BETWEEN :first AND :last "
-                    "AND state = 'sent' AND delivery = :delivery "
+                    f"AND state = 'sent' AND delivery = :delivery AND COALESCE(mailbox_id, 0) NOT IN {apart} "
                     "AND COALESCE(accepted_at, sent_at) < :before RETURNING id",
                     first=run.first_id,
                     last=run.last_id,
@@ -303,7 +304,8 @@ class _Folded:
     message_id: str | None
     sent_at: int
     marks: list[dict[str, Any]]
-    never_tried: bool
+    elsewhere: bool
+    """Whether another copy of the ledger has sent it."""
     twin_suspected: bool
 
     @property
@@ -336,7 +338,7 @@ class _Folded:
                 {"fingerprint": mail.fingerprint, "message": row.id, "reference": row.reference}
                 for mail in mails
             ],
-            never_tried=not row.attempts and row.state != MessageState.SENT,
+            elsewhere=bool(row.elsewhere),
             twin_suspected=row.attempts > 1 or accepted + (row.accepted_at is not None) > 1,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -37,12 +38,14 @@ class Order:
         run: The run's name.
         given_by: User, host and process.
         given_at: Milliseconds since the epoch.
+        loaded_at: When the run that is meant was loaded (`Run.created_at`); None: it is not said.
     """
 
     word: Word
     run: str
     given_by: str
     given_at: int
+    loaded_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,20 @@ def check(run: Run, word: Word) -> None:
         )
 
 
+def _check_meant(run: Run, order: Order) -> None:
+    """An order may have lain beside a ledger that is gone: another's run of the name is not meant.
+
+    Raises:
+        UsageError: It was given for another run.
+    """
+    known = order.loaded_at is not None
+    if order.loaded_at != run.created_at if known else order.given_at < run.created_at:
+        raise UsageError(
+            f"The order to {order.word} {run.name!r}, by {order.given_by}, is for another run of that name.",
+            hint=f"Give it again if this one is meant: `bulk-pec {order.word} {shlex.quote(run.name)}`.",
+        )
+
+
 class Orders:
     """Obeying orders and recording them."""
 
@@ -96,9 +113,11 @@ class Orders:
         when it is ordered again.
 
         Raises:
-            UsageError: There is no such run; or it is cancelled and would have to be paused or resumed.
+            UsageError: There is no such run, or another is meant; or it is cancelled and would have to be
+                paused or resumed.
         """
         run = self._runs.get(order.run)
+        _check_meant(run, order)
         check(run, order.word)
         changed = False
         if run.state is not RunState.FINISHED:
@@ -147,12 +166,15 @@ class Orders:
         )
 
     def state(self, run: Run) -> tuple[RunState, bool]:
-        """Where the run stands, and whether it waits for `settle` because its ledger is an older copy."""
+        """Where the run stands, and whether any waits for `settle` because the ledger is an older copy."""
         with self._db.transaction() as connection:
             row = self._db.execute(
-                connection, "SELECT state, restored_at FROM runs WHERE id = :run", run=run.id
+                connection,
+                "SELECT state, EXISTS (SELECT 1 FROM runs WHERE restored_at IS NOT NULL) AS restored "
+                "FROM runs WHERE id = :run",
+                run=run.id,
             ).one()
-        return RunState(row.state), row.restored_at is not None
+        return RunState(row.state), bool(row.restored)
 
     def of(self, run: Run) -> list[dict[str, Any]]:
         """What was ordered of the run, oldest first: kind, given_at, given_by, facts."""

@@ -23,14 +23,17 @@ class Question:
     statement: str
 
 
+# The field of the JSON, on both databases: inside a value, such as the operator's reason, quotes are escaped.
+_RESEND = '%"decision":"resend"%'
 # A message was allowed another attempt because this one of its attempts did not leave, or was given up on.
 _ALLOWS_ANOTHER = (
     "a.closed_at IS NOT NULL AND (a.outcome IN ('not_sent', 'throttled', 'refused') "
     "OR a.settlement IN ('absence', 'policy') "
-    "OR (a.settlement = 'operator' AND a.settled_facts LIKE '%resend%') "
+    f"OR (a.settlement = 'operator' AND a.settled_facts LIKE '{_RESEND}') "
     # It was one of these, and then an answer came all the same: the story of a twin.
     "OR (a.settlement = 'late_answer' AND a.outcome = 'sent'))"
 )
+_COUNTS = "(outcome IS NULL OR outcome NOT IN ('not_sent', 'throttled', 'refused', 'rejected'))"
 _DOUBT = "a.outcome = 'in_doubt' AND a.settlement IS NULL"
 _ATTEMPTED = "FROM attempts a JOIN messages m ON m.id = a.message "
 
@@ -73,6 +76,15 @@ QUESTIONS = (
         "SELECT m.id AS message FROM messages m WHERE m.state = 'sent' AND NOT EXISTS (SELECT 1 "
         "FROM attempts a WHERE a.message = m.id AND (a.outcome = 'sent' OR a.settlement = 'operator')) "
         "AND NOT EXISTS (SELECT 1 FROM receipts r WHERE r.message = m.id)",
+    ),
+    Question(
+        "7",
+        "run {run} counts a cost of {used}, and its attempts come to {found} (millionths of EUR)",
+        "SELECT r.id AS run, COALESCE(u.used, 0) AS used, COALESCE(a.found, 0) AS found FROM runs r "
+        "LEFT JOIN usage u ON u.scope = 'run:' || CAST(r.id AS text) AND u.period = 'cost' "
+        "LEFT JOIN (SELECT run_id, CAST(SUM(cost) AS bigint) AS found, COUNT(*) - COUNT(cost) AS unknown "
+        f"FROM attempts WHERE {_COUNTS} GROUP BY run_id) a ON a.run_id = r.id "
+        "WHERE COALESCE(a.unknown, 0) = 0 AND COALESCE(u.used, 0) <> COALESCE(a.found, 0)",
     ),
     Question(
         "8",
@@ -202,10 +214,9 @@ WHERE scope LIKE 'mailbox:%' GROUP BY scope, LENGTH(period) ORDER BY scope, LENG
 """
 """What each mailbox has used in all its days (length 10), months (7) and years (4) together."""
 
-SPENT = """
+SPENT = f"""
 SELECT COALESCE(SUM(CASE WHEN opened_at >= :late THEN units ELSE 0 END), 0) AS surely,
     COALESCE(SUM(CASE WHEN opened_at >= :early THEN units ELSE 0 END), 0) AS perhaps
-FROM attempts WHERE mailbox_id = :mailbox
-    AND (outcome IS NULL OR outcome NOT IN ('not_sent', 'throttled', 'refused', 'rejected'))
+FROM attempts WHERE mailbox_id = :mailbox AND {_COUNTS}
 """
 """Addresses of a mailbox's attempts that count, since either of two moments."""

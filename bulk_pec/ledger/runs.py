@@ -22,7 +22,12 @@ _SELECT = (
 )
 
 _SHOWN = 10
-_NEVER_TRIED = "FROM messages m WHERE m.id BETWEEN :first AND :last AND m.state = 'sent' AND m.attempts = 0"
+NEVER_LEFT = (
+    "(m.attempts = 0 OR NOT EXISTS (SELECT 1 FROM attempts t WHERE t.message = m.id "
+    "AND (t.outcome IS NULL OR t.outcome NOT IN ('not_sent', 'throttled', 'refused'))))"
+)
+"""Of a message `m`: nothing of it can have left this ledger."""
+_ELSEWHERE = f"FROM messages m WHERE m.id BETWEEN :first AND :last AND m.state = 'sent' AND {NEVER_LEFT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +35,8 @@ class Run:
     """One loaded list. Times are milliseconds since the epoch, UTC; digests are hex SHA-256.
 
     `service` is the base URL it is sent through, once it has been sent for the first time. `restored_at` is
-    when a receipt named a message that this ledger never tried: it is an older copy, and nothing of the run
-    is sent until `settle`. `retry_of` is the name of the run whose failures this one takes up again.
+    when a receipt named a message of it that never left this ledger: that is an older copy, and nothing of
+    any run is sent until `settle`. `retry_of` is the name of the run whose failures this one takes up again.
     """
 
     id: int
@@ -54,7 +59,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What showed that the ledger is an older copy: messages that have receipts and no attempt.
+    """What showed that the ledger is an older copy: messages that have receipts and never left it.
 
     Attributes:
         count: How many there are.
@@ -178,21 +183,29 @@ class Runs:
             )
 
     def restored(self, run: Run) -> Restored | None:
-        """What shows that this ledger is an older copy, while nobody has acknowledged it; else None."""
+        """What this run shows of the ledger's being an older copy, until it is acknowledged; else None."""
+        return self.copies().get(run.name)
+
+    def copies(self) -> dict[str, Restored]:
+        """What shows that this ledger is an older copy, by the run to `settle`; none: nothing, or no more."""
         with self._db.transaction() as connection:
-            waits = "SELECT 1 FROM runs WHERE id = :run AND restored_at IS NOT NULL"
-            if self._db.execute(connection, waits, run=run.id).first() is None:
-                return None
-            values = {"first": run.first_id, "last": run.last_id}
-            count = self._db.execute(connection, f"SELECT COUNT(*) {_NEVER_TRIED}", **values).scalar_one()
-            rows = self._db.execute(
-                connection, f'SELECT m."row" {_NEVER_TRIED} ORDER BY m.id LIMIT {_SHOWN}', **values
-            ).all()
+            waiting = "SELECT name, first_id, last_id FROM runs WHERE restored_at IS NOT NULL ORDER BY id"
+            return {
+                row.name: self._restored(connection, row.first_id, row.last_id)
+                for row in self._db.execute(connection, waiting).all()
+            }
+
+    def _restored(self, connection: Connection, first: int, last: int) -> Restored:
+        values = {"first": first, "last": last}
+        count = self._db.execute(connection, f"SELECT COUNT(*) {_ELSEWHERE}", **values).scalar_one()
+        rows = self._db.execute(
+            connection, f'SELECT m."row" {_ELSEWHERE} ORDER BY m.id LIMIT {_SHOWN}', **values
+        ).all()
         return Restored(count, tuple(row.row for row in rows))
 
 
 def mark_restored(db: Database, connection: Connection, run_id: int, now: int) -> None:
-    """Inside a transaction: a receipt named a message without an attempt; the run waits for `settle`."""
+    """Inside a transaction: a receipt named a message that never left here; all runs wait for `settle`."""
     db.execute(
         connection,
         "UPDATE runs SET restored_at = :now WHERE id = :run AND restored_at IS NULL",

@@ -277,6 +277,7 @@ attempts = Table(
     Column("digest", Text, nullable=False, comment="SHA-256 of recipient, subject, body, attachments"),
     Column("quota_share", Float, comment="how full the mailbox was when last read before it"),
     Column("units", SmallInteger, nullable=False, server_default=text("1"), comment="its addresses"),
+    Column("cost", _BIG, comment="EUR/1,000,000; NULL: tried before costs were kept"),
     Column("opened_at", _BIG, nullable=False),
     Column("closed_at", _BIG),
     Column("outcome", Text),

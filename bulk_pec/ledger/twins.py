@@ -55,7 +55,8 @@ def _judged(db: Database, connection: Connection, messages: list[int]) -> list[i
         "JOIN receipts r ON r.message = asked.id",
         asked=asked,
     ):
-        said[row.message].append(Said(row.kind == ReceiptKind.ACCEPTED, message_id_of(row.subject), row.at))
+        accepted, refused = row.kind == ReceiptKind.ACCEPTED, row.kind == ReceiptKind.NOT_ACCEPTED
+        said[row.message].append(Said(accepted, message_id_of(row.subject), row.at, refused))
     answers: dict[int, list[str | None]] = defaultdict(list)
     last_in_doubt: dict[int, bool] = {}
     given_up: set[int] = set()

@@ -67,13 +67,15 @@ class Usage:
         of_run = account.period == COST
         found = self._db.execute(
             connection,
-            f"SELECT COALESCE(SUM({'1' if of_run else 'units'}), 0) FROM attempts "
-            f"WHERE {'run_id' if kind == 'run' else 'mailbox_id'} = :id AND opened_at >= :since "
-            f"AND (outcome IS NULL OR outcome NOT IN ({_NOT_COUNTED}))",
+            "SELECT COALESCE(SUM(CASE WHEN :of_run THEN COALESCE(cost, :price) ELSE units END), 0) "
+            f"FROM attempts WHERE {'run_id' if kind == 'run' else 'mailbox_id'} = :id "
+            f"AND opened_at >= :since AND (outcome IS NULL OR outcome NOT IN ({_NOT_COUNTED}))",
+            of_run=of_run,
+            price=limits.price,
             id=int(identity),
             since=0 if of_run else begins(limits, account.period, now),
         ).scalar_one()
-        return int(found) * (limits.price if of_run else 1)
+        return int(found)
 
     def read(self, connection: Connection, accounts: Iterable[Account]) -> dict[Account, int]:
         """What accounts hold, as they stand; another host may be changing them."""

@@ -107,19 +107,18 @@ class Views:
             ).scalar()
         return int(used or 0) / 1_000_000
 
-    def said_before(self, words: str, asked: Sequence[tuple[str, bytes]]) -> set[tuple[str, bytes]]:
+    def said_where(
+        self, words: str, asked: Sequence[tuple[str, bytes]]
+    ) -> dict[tuple[str, bytes], tuple[str, int]]:
         """Which of these messages a run with the same templates, the reference aside, has said already.
 
         Args:
             words: The templates' `words_digest`.
             asked: The list's own key and the content digest of each.
-        """
-        return set(self.said_where(words, asked))
 
-    def said_where(
-        self, words: str, asked: Sequence[tuple[str, bytes]]
-    ) -> dict[tuple[str, bytes], tuple[str, int]]:
-        """The same, each with the name of the run that said it first, and its row there."""
+        Returns:
+            Of each that was said, the name of the run that said it first, and its row there.
+        """
         with self._db.transaction() as connection:
             return repeats.among(self._db, connection, words, asked)
 

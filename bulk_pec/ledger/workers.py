@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from bulk_pec.domain.states import MessageState
 from bulk_pec.ledger import counts
@@ -105,26 +107,36 @@ class Workers:
                 f"UPDATE workers SET ended_at = :now WHERE ended_at IS NULL {expired}",
                 now=now,
             )
+            # Attempts, messages, blocks, counters, each in the messages' order, as a tick takes them: a woken
+            # host that records its answers at this moment must not wait for this one while this waits for it.
+            closed = self._close_open_attempts(connection, now)
+            doubted = {
+                run_id: self._doubt_messages(
+                    connection, [{"id": row.message} for row in closed if row.run_id == run_id], now
+                )
+                for run_id in sorted({row.run_id for row in closed})
+            }
             _free_blocks(self._db, connection)
-            return self._doubt_open_attempts(connection, now)
+            for run_id, changes in doubted.items():
+                counts.apply(self._db, connection, run_id, changes, now)
+        return len(closed)
 
-    def _doubt_open_attempts(self, connection: Connection, now: int) -> int:
+    def _close_open_attempts(self, connection: Connection, now: int) -> Sequence[Row[Any]]:
+        """Those of ended workers; what is returned is in the messages' order."""
         closed = self._db.execute(
             connection,
             "UPDATE attempts SET closed_at = :now, outcome = 'in_doubt', detail = :why "
-            "WHERE closed_at IS NULL AND EXISTS (SELECT 1 FROM workers w "
-            "WHERE w.id = attempts.worker_id AND w.ended_at IS NOT NULL) RETURNING id, message, run_id",
+            "WHERE closed_at IS NULL AND id IN (SELECT a.id FROM attempts a WHERE a.closed_at IS NULL "
+            "AND EXISTS (SELECT 1 FROM workers w WHERE w.id = a.worker_id AND w.ended_at IS NOT NULL) "
+            f"ORDER BY a.message {self._db.hold('a')}) RETURNING id, message, run_id",
             now=now,
             why=_DIED,
         ).all()
-        for run_id in {row.run_id for row in closed}:
-            messages = [{"id": row.message} for row in closed if row.run_id == run_id]
-            self._doubt_messages(connection, run_id, messages, now)
-        return len(closed)
+        return sorted(closed, key=lambda row: int(row.message))
 
     def _doubt_messages(
-        self, connection: Connection, run_id: int, messages: list[dict[str, int]], now: int
-    ) -> None:
+        self, connection: Connection, messages: list[dict[str, int]], now: int
+    ) -> counts.Changes:
         batch = self._db.batch("dead", id="bigint")
         doubted = self._db.execute(
             connection,
@@ -144,7 +156,7 @@ class Workers:
         )
         changes = counts.Changes()
         changes.move(MessageState.SENDING, MessageState.IN_DOUBT, len(doubted))
-        counts.apply(self._db, connection, run_id, changes, now)
+        return changes
 
 
 def _free_blocks(db: Database, connection: Connection) -> None:

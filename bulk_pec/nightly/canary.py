@@ -13,6 +13,7 @@ from enum import Enum, auto
 from fractions import Fraction
 
 from bulk_pec.domain.exits import Reason
+from bulk_pec.domain.words import counted
 from bulk_pec.ledger.canaries import Canary as Found
 from bulk_pec.ledger.canaries import CanaryState
 from bulk_pec.nightly.done import Done
@@ -69,8 +70,8 @@ class CanaryWatch:
         self.sent_whole()
         if new := self._canaries.choose(run, self._rules.size):
             self._parts.say(
-                f"A canary first: {new} messages, spread over the largest domains. The rest follows once "
-                f"{self._rules.min_delivered:.0%} of them are delivered."
+                f"A canary first: {counted(new, 'message')}, spread over the largest domains. The rest "
+                f"follows once {self._rules.min_delivered:.0%} of it is delivered."
             )
         return self._canaries.of(run).left > 0 or await self._passes()
 
@@ -113,4 +114,5 @@ class CanaryWatch:
 
 def _figures(found: Found) -> str:
     open_ = found.size - found.delivered - found.lost
-    return f"of {found.size} messages {found.delivered} delivered, {found.lost} lost, {open_} not known yet"
+    size = counted(found.size, "message")
+    return f"of {size} {found.delivered} delivered, {found.lost} lost, {open_} not known yet"

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bulk_pec.domain.errors import BulkPecError
+from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.outcomes import Verdict
+from bulk_pec.domain.words import counted
 from bulk_pec.receipts.settle import Settled
 from bulk_pec.sending.options import Sent
+
+_FOR_A_PERSON = frozenset({Reason.CREDENTIALS, Reason.UNAVAILABLE})
 
 
 @dataclass(slots=True)
@@ -39,6 +43,25 @@ class Done:
         """Attempts of which something may have left."""
         return self.sent.attempts - self.sent.outcomes.get(Verdict.NOT_SENT, 0)
 
+    def stopped_mailboxes(self) -> list[str]:
+        """What a person is told of the mailboxes that sent no more: a sentence for each there is one for.
+
+        How many messages wait for it, since it had tried them, and why it stopped; that it was refused, or
+        could not be read, also if none do. What says it already, as the reason of the whole stop, is not
+        repeated.
+        """
+        lines = []
+        for address, why in self.sent.stopped.items():
+            waiting = self.sent.stranded.get(address, 0)
+            note = "" if why.note in self.sent.note else f": {why.note}"
+            if waiting:
+                lines.append(
+                    f"{counted(waiting, 'message')} can only leave from {address}, which stopped{note}."
+                )
+            elif note and why.reason in _FOR_A_PERSON:
+                lines.append(f"{address} stopped{note}.")
+        return lines
+
     def add(self, sent: Sent) -> None:
         """What one round of sending came to."""
         total = self.sent
@@ -47,5 +70,6 @@ class Done:
         total.skipped = sent.skipped
         total.refused += sent.refused
         total.reason, total.note = sent.reason, sent.note
-        total.stranded, total.again_at = sent.stranded, sent.again_at
+        total.stranded, total.stopped, total.awaited = sent.stranded, sent.stopped, sent.awaited
+        total.again_at = sent.again_at
         total.commits += sent.commits

@@ -1,7 +1,16 @@
-"""The inboxes: each mailbox harvested, what its receipts say folded, doubts settled after it."""
+"""The inboxes: each mailbox harvested, what its receipts say folded, doubts settled after it.
+
+One that cannot be read stops its mailbox, not the others: what it holds is not known, so nothing is sent
+from it, its doubts stay and its messages are not called overdue. With none read the start ends. A ledger
+that is an older copy is told from the inboxes that can be read: since a run is spread over its mailboxes,
+what has left since will have left from those too.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from bulk_pec.domain.errors import BulkPecError, CredentialsRefused, ProviderUnavailable
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.nightly.done import Done
 from bulk_pec.nightly.parts import Parts, Provider
@@ -18,36 +27,81 @@ class Inboxes:
 
     Attributes:
         shares: How full each mailbox was when last read, by address.
+        unread: Why a mailbox could not be read at the last look, by address. One whose credentials were
+            refused is not asked again in this start: too many wrong passwords may lock it.
     """
 
     def __init__(self, parts: Parts, done: Done) -> None:
         self._parts = parts
         self._done = done
         self.shares: dict[str, float] = {}
+        self.unread: dict[str, BulkPecError] = {}
 
     async def harvest(self, provider: Provider) -> int:
-        """Harvest every mailbox and fold what its receipts say into the messages; settles nothing: 0."""
+        """Harvest every mailbox and fold what its receipts say into the messages; settles nothing: 0.
+
+        Raises:
+            BulkPecError: No inbox could be read, or it is not one mailbox that failed.
+        """
         harvester = Harvester(provider.listing, self._parts.ledger.inbox, self._parts.clock)
+        self.unread = {one: why for one, why in self.unread.items() if isinstance(why, CredentialsRefused)}
+        refused, read = set(self.unread), 0
         for mailbox in self._parts.mailboxes:
-            harvest = await harvester.harvest(mailbox)
+            if mailbox.address in refused:
+                continue
+            try:
+                harvest = await harvester.harvest(mailbox)
+            except (CredentialsRefused, ProviderUnavailable) as error:
+                self._miss(mailbox, error)
+                if not read and len(self._unavailable()) > 1:
+                    break  # that is the provider, not a mailbox: it is not asked for all the others too
+                continue
+            read += 1
             self.shares[mailbox.address] = harvest.quota_share
             self._tell(mailbox, harvest)
+        if not read:
+            raise self.problem(self._unavailable() or list(self.unread)) from None
         return 0
+
+    def _miss(self, mailbox: Mailbox, error: BulkPecError) -> None:
+        self.unread[mailbox.address] = error
+        if len(self._parts.mailboxes) > 1:
+            self._parts.say(f"Inbox of {mailbox.address} not read: {error.what} Nothing is sent from it.")
+
+    def _unavailable(self) -> list[str]:
+        return [one for one, why in self.unread.items() if isinstance(why, ProviderUnavailable)]
+
+    def problem(self, addresses: Collection[str]) -> BulkPecError:
+        """What to end with when these inboxes, at least one, could not be read: the first of them, named."""
+        first = next(one for one in self.unread if one in addresses)
+        error = self.unread[first]
+        return type(error)(f"{first}: {error.what}", hint=error.hint)
 
     async def reconcile(self, provider: Provider) -> int:
         """Harvest, then settle what is in doubt; returns how many absences were accepted."""
         parts, rules = self._parts, self._parts.rules
         self._done.unread = rules.may_settle
         await self.harvest(provider)
+        mailboxes = self._by_id()
+        unread = {box for box, mailbox in mailboxes.items() if mailbox.address in self.unread}
         overdue = parts.clock.now() - round(rules.overdue_after * 1000)
-        parts.ledger.inbox.mark_overdue(parts.run, overdue, parts.clock.now())
+        parts.ledger.inbox.mark_overdue(parts.run, overdue, parts.clock.now(), unread)
         settler = Settler(
             provider.listing, parts.ledger.doubts, rules.settle, parts.clock, parts.ledger.inbox
         )
-        self._done.settled = await settler.settle(parts.run, self._by_id())
+        self._done.settled = await settler.settle(parts.run, mailboxes, unread)
         self._done.unread = False
         self._done.accepted += self._done.settled.accepted
         return self._done.settled.accepted
+
+    def refused_doubts(self) -> BulkPecError | None:
+        """What to end with when there are doubts that only a refused mailbox's inbox could settle."""
+        refused = {one for one, why in self.unread.items() if isinstance(why, CredentialsRefused)}
+        if not refused:
+            return None
+        boxes, doubts = self._by_id(), self._parts.ledger.doubts.of(self._parts.run)
+        held = {boxes[doubt.mailbox_id].address for doubt in doubts if doubt.mailbox_id in boxes} & refused
+        return self.problem(held) if held else None
 
     def _by_id(self) -> dict[int, Mailbox]:
         inbox = self._parts.ledger.inbox

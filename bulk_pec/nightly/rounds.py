@@ -5,6 +5,7 @@ from __future__ import annotations
 import anyio
 
 from bulk_pec.domain.errors import BulkPecError, first_cause
+from bulk_pec.domain.words import counted
 from bulk_pec.nightly.done import Done
 from bulk_pec.nightly.inboxes import Inboxes
 from bulk_pec.nightly.parts import Parts
@@ -46,19 +47,26 @@ class Rounds:
             self._keep(error, attempts)
 
     async def reconcile(self) -> None:
-        """Recover, harvest, settle."""
+        """Recover, harvest, settle. That one inbox of several was not read is part of the outcome.
+
+        Raises:
+            BulkPecError: None could be read.
+        """
         self._recover()
         parts = self._parts
         orders = Orders(parts.ledger, parts.run, parts.clock, parts.say)
         try:
             async with parts.provider() as provider, anyio.create_task_group() as background:
                 background.start_soon(orders.watch, Stops())  # written down; there is nothing to stop
-                await Inboxes(parts, self.done).reconcile(provider)
+                inboxes = Inboxes(parts, self.done)
+                await inboxes.reconcile(provider)
                 background.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             raise first_cause(group) from None
         orders.take()
         self._finish()
+        if inboxes.unread:
+            self.done.error = inboxes.problem(inboxes.unread)
 
     def _keep(self, error: BaseException, attempts: int) -> None:
         """Keep an error for the report, if there is one to give: attempts were made in this start."""
@@ -78,8 +86,8 @@ class Rounds:
         self.done.recovered += recovered
         if recovered:
             self._parts.say(
-                f"An earlier process died with {recovered} messages on their way: they are in "
-                "doubt until a receipt, or its accepted absence, settles them."
+                f"An earlier process died with {counted(recovered, 'message')} on the way: in doubt until a "
+                "receipt, or its accepted absence, settles the matter."
             )
 
     async def _send(self, reconcile: bool) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
+from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.nightly.canary import CanaryWatch
 from bulk_pec.nightly.done import Done
@@ -14,7 +15,8 @@ from bulk_pec.nightly.parts import Parts, Provider
 from bulk_pec.nightly.timekeeper import Timekeeper
 from bulk_pec.nightly.waiting import Waiting
 from bulk_pec.sending.engine import Engine
-from bulk_pec.sending.options import MailboxLimits, SendingMailbox
+from bulk_pec.sending.health import Health
+from bulk_pec.sending.options import MailboxLimits, SendingMailbox, Stopped
 from bulk_pec.sending.orders import Orders
 from bulk_pec.sending.stops import Stops
 
@@ -51,6 +53,8 @@ class Start:
         self._recover = recover
         self._reconcile = reconcile
         self._inboxes = Inboxes(parts, done)
+        self._refused: dict[str, Stopped] = {}
+        self._health: Health | None = None
         self._canary = CanaryWatch(parts, done, stops, self._look)
         self._waiting = Waiting(parts, done, timekeeper, stops, provider)
         self._orders = Orders(parts.ledger, parts.run, parts.clock, parts.say)
@@ -62,6 +66,8 @@ class Start:
         await self._look()
         while await self._round():
             pass
+        if self._reconcile and not self._parts.pending and not self._stops.asked:
+            self._done.error = self._inboxes.refused_doubts()
 
     async def _round(self) -> bool:
         """Send once, and look at what came of it; whether another round could do more."""
@@ -104,6 +110,8 @@ class Start:
         parts.ledger.runs.begin(parts.run, parts.clock.now(), rules.service)
         unread, posted = self._done.unread, self._done.posted
         self._done.unread = rules.may_settle  # a signal may end this start before the inbox is read again
+        options = rules.send(self._messages_left())
+        self._health = self._health or Health(options.max_failure_share)  # of this start, not of each round
         with parts.progress(parts.pending) as watch:
             engine = Engine(
                 parts.ledger,
@@ -111,12 +119,15 @@ class Start:
                 self._provider.client,
                 boxes=[self._box(mailbox) for mailbox in parts.mailboxes],
                 composer=parts.letters,
-                options=rules.send(self._messages_left()),
+                options=options,
                 clock=parts.clock,
                 stops=self._stops,
                 watch=watch,
+                health=self._health,
             )
             await self._run(engine)
+        stopped = self._done.sent.stopped.items()
+        self._refused |= {one: why for one, why in stopped if why.reason is Reason.CREDENTIALS}
         if self._done.posted == posted:
             self._done.unread = unread  # no doubt has come that the last walk did not look for
 
@@ -126,7 +137,15 @@ class Start:
             self._parts.ledger.inbox.mailbox_id(mailbox.address),
             self._inboxes.shares.get(mailbox.address),
             self._parts.rules.limits.get(mailbox.address, MailboxLimits()),
+            self._stopped(mailbox.address),
         )
+
+    def _stopped(self, address: str) -> Stopped | None:
+        """Why nothing may be sent from a mailbox, from what this start has seen of it."""
+        unread = self._inboxes.unread.get(address)
+        if unread is not None:
+            return Stopped(unread.reason, f"its inbox was not read: {unread.what.rstrip('.')}")
+        return self._refused.get(address)
 
     async def _run(self, engine: Engine) -> None:
         """Run the engine while the window is open."""

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
+import anyio
+
+from bulk_pec.domain.errors import CredentialsRefused
 from bulk_pec.domain.exits import Reason
+from bulk_pec.domain.letters import Mailbox
 from bulk_pec.nightly.done import Done
 from bulk_pec.nightly.parts import Parts, Provider
 from bulk_pec.nightly.timekeeper import Timekeeper
@@ -61,18 +68,46 @@ class Waiting:
         await self._timekeeper.sleep_until(moment)
 
     async def _for_room(self, note: str) -> None:
-        """Until a mailbox has room again; asked every few minutes."""
+        """Until one of the mailboxes that are waited for has room again; asked every few minutes.
+
+        Never at once: a round that changes nothing would follow another without end.
+        """
         self._parts.say(
             f"Waiting for room in the mailbox ({note}): asked every {QUOTA_EVERY / 60:.0f} minutes."
         )
-        while not await self._has_room():
+        full = self._full()
+        while True:
             await self._stops.rest(QUOTA_EVERY)
-            if self._stops.asked:
+            if self._stops.asked or await self._has_room(full):
                 return
 
-    async def _has_room(self) -> bool:
-        for mailbox in self._parts.mailboxes:
-            quota = await self._provider.listing.quota(mailbox)
+    def _full(self) -> list[Mailbox]:
+        """The full ones among the mailboxes that what is left waits for: others' room would not help."""
+        sent = self._done.sent
+        full = {one for one in sent.awaited if sent.stopped[one].reason is Reason.MAILBOX_FULL}
+        return [mailbox for mailbox in self._parts.mailboxes if mailbox.address in full]
+
+    async def _has_room(self, mailboxes: Sequence[Mailbox]) -> bool:
+        """Whether one of them has room. A stop ends the asking too, however long an answer takes."""
+        found = False
+        async with anyio.create_task_group() as both:
+
+            async def give_up_when_asked() -> None:
+                await self._stops.rest(math.inf)
+                both.cancel_scope.cancel()
+
+            both.start_soon(give_up_when_asked)
+            found = await self._any_room(mailboxes)
+            both.cancel_scope.cancel()
+        return found
+
+    async def _any_room(self, mailboxes: Sequence[Mailbox]) -> bool:
+        """One that is refused meanwhile counts too: the next round finds that out, and what to do."""
+        for mailbox in mailboxes:
+            try:
+                quota = await self._provider.listing.quota(mailbox)
+            except CredentialsRefused:
+                return True
             if quota.share < self._parts.rules.mailbox_full_at:
                 return True
         return False

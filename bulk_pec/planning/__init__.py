@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from bulk_pec.planning.expiring import expiring
 from bulk_pec.planning.facts import Kind, LetterFacts, ListFacts, RowProblem
-from bulk_pec.planning.forecast import Forecast, forecast
+from bulk_pec.planning.forecast import Forecast, forecast, start_ends
 from bulk_pec.planning.limits import Limit, MailboxLimits, Speed, Work
 from bulk_pec.planning.plan import Plan, document, text
 from bulk_pec.planning.wording import sentence
@@ -37,5 +37,6 @@ __all__ = [
     "expiring",
     "forecast",
     "sentence",
+    "start_ends",
     "text",
 ]

@@ -102,6 +102,21 @@ def forecast(
     )
 
 
+def start_ends(found: Forecast, *, waits: bool, most: int | None = None) -> int | None:
+    """When a start made now would end by itself; None: there is nothing to send, or nothing can be.
+
+    Args:
+        found: The forecast of all that is left.
+        waits: Whether it waits for windows and caps (`--wait`).
+        most: How many messages it may send at most; None: no limit.
+    """
+    given = found.conditions
+    if not given.work.messages:
+        return None
+    walk = Walk(given.work, given.speed, given.calendar, given.mailboxes, given.now_ms, most=most)
+    return walk.course().end_ms if waits else walk.first_end()
+
+
 def _binding(conditions: Conditions, course: Course) -> Limit | None:
     best, found = _merit(course), None
     for limit, lifted in _lifted(conditions):

@@ -94,10 +94,18 @@ class Walk:
         calendar: When.
         mailboxes: From where; at least one.
         now_ms: Where it begins, in milliseconds since the epoch.
+        most: How many messages are sent at most; None: all.
     """
 
     def __init__(
-        self, work: Work, speed: Speed, calendar: Calendar, mailboxes: Sequence[MailboxLimits], now_ms: int
+        self,
+        work: Work,
+        speed: Speed,
+        calendar: Calendar,
+        mailboxes: Sequence[MailboxLimits],
+        now_ms: int,
+        *,
+        most: int | None = None,
     ) -> None:
         overall, own = speed.interval, [interval_of(mailbox.rate) for mailbox in mailboxes]
         self._paced_by = speed.limit
@@ -106,7 +114,7 @@ class Walk:
         self._calendar = calendar
         self._now = now_ms
         self._gate = Gate.of(overall)
-        self._left = work.affordable
+        self._left = work.affordable if most is None else min(work.affordable, most)
         self._short_of_money = work.affordable < work.messages
         period = calendar.period(now_ms)
         self._boxes = [
@@ -132,6 +140,22 @@ class Walk:
         if first is None or last is None:
             return Course((), 0, None, None, stopped)
         return Course(tuple(nights.values()), sent, first.from_ms, last.last_start(), stopped)
+
+    def first_end(self) -> int:
+        """When a start that waits for nothing ends; the walk is used up.
+
+        Its messages or the money are gone, every mailbox has come to a cap or is full, or the calendar
+        closes; at once where it is closed now.
+        """
+        end = self._now
+        for stretch in self._open():
+            if stretch.start_ms > end:
+                break
+            for segment in self._segments(stretch):
+                if not self._left or not any(box.room for box in self._boxes):
+                    return segment.last_start() if segment.sent else segment.from_ms
+            end = stretch.end_ms
+        return end
 
     def _stopped(self, bound: Limit | None) -> Limit | None:
         """What ended the walk: the money, or space that comes never again, or what bound the last segment."""

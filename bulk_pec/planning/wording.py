@@ -6,6 +6,7 @@ import math
 from datetime import date, timedelta
 
 from bulk_pec.domain.calendar import WEEKDAYS, Calendar
+from bulk_pec.domain.words import counted
 from bulk_pec.planning.forecast import Conditions, Forecast
 from bulk_pec.planning.limits import Limit, MailboxLimits
 
@@ -68,11 +69,6 @@ def _caps(mailbox: MailboxLimits) -> str:
 def name(limit: Limit) -> str:
     """A limit in words: `the day cap`."""
     return _NAMES[limit]
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 night`, `1,200 nights`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def nights(forecast: Forecast) -> str:

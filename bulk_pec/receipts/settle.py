@@ -13,6 +13,7 @@ Absence is accepted, not proved, and only when all of this holds (docs/semantics
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -66,25 +67,19 @@ class Settled:
         accepted: Absences accepted, or doubts to be sent again by policy: these messages may be tried again,
             after one more harvest.
         waiting: Doubts that more time alone may settle.
-        stuck: Doubts that a person must decide, or a later message of that mailbox.
-        receipts: Doubts ended by a receipt that a search found and no walk had.
-        why: A sentence for each reason a doubt could not be settled, with how many it holds for.
+        why: A sentence for each reason a doubt could not be settled, with how many it holds for. Those that
+            do not wait for time need a person, or a later message of that mailbox.
     """
 
     accepted: int = 0
     waiting: int = 0
-    stuck: int = 0
     why: dict[str, int] | None = None
-    receipts: int = 0
 
     def hold(self, reason: str, *, waits: bool) -> None:
         """Count a doubt that stays."""
         self.why = self.why or {}
         self.why[reason] = self.why.get(reason, 0) + 1
-        if waits:
-            self.waiting += 1
-        else:
-            self.stuck += 1
+        self.waiting += waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +140,7 @@ def why_left(doubts: Doubts, options: SettleOptions, doubt: Doubt, now: int, *, 
     return "the inbox has not been searched for it, or the search did not settle it: start `reconcile`"
 
 
+_UNREAD = "its mailbox's inbox could not be read"
 _NO_LATER = "no later message of that mailbox has been accepted yet"
 
 
@@ -173,15 +169,19 @@ class Settler:
         self._clock = clock
         self._inbox = inbox
 
-    async def settle(self, run: Run, mailboxes: dict[int, Mailbox]) -> Settled:
+    async def settle(self, run: Run, mailboxes: dict[int, Mailbox], unread: Collection[int] = ()) -> Settled:
         """Look at each doubt that is left; accept the absences that can be accepted.
 
         Args:
             run: Whose doubts.
-            mailboxes: By the ledger's id: those whose inbox can be searched.
+            mailboxes: By the ledger's id: those that are configured.
+            unread: Those of them whose inbox could not be read now; their doubts wait until it can.
         """
         settled = Settled()
         for doubt in self._doubts.of(run):
+            if doubt.mailbox_id in unread and self._options.policy is not Policy.HOLD:
+                settled.hold(_UNREAD, waits=True)
+                continue
             await self._look(run, doubt, mailboxes.get(doubt.mailbox_id), settled)
         return settled
 
@@ -206,8 +206,8 @@ class Settler:
     ) -> None:
         found = await self._find(mailbox, doubt.reference)
         if self._read_found(run, doubt, found):
-            settled.receipts += 1
-        elif any(_carries(mail, doubt.reference) for mail in found):
+            return
+        if any(_carries(mail, doubt.reference) for mail in found):
             settled.hold(
                 "a search finds mail that carries its reference and is no receipt of it", waits=False
             )

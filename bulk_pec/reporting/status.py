@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from bulk_pec.domain.states import Delivery, MessageState, RunState
+from bulk_pec.domain.words import counted
+from bulk_pec.ledger.canaries import Canary, CanaryState
 from bulk_pec.ledger.runs import Run
 from bulk_pec.ledger.views import Figures
 
@@ -22,11 +25,15 @@ class Terms:
         eta: When the last message would start; milliseconds since the epoch. None: nothing is left to send,
             or not all of it can be sent.
         binding: Which limit binds; None: none does, or nothing is left.
+        canary: The run's canary as the ledger knows it; None: not asked for.
+        copy: The run whose receipts show that the ledger is an older copy, so that no run is sent; "": none.
     """
 
     price: float
     eta: int | None = None
     binding: str | None = None
+    canary: Canary | None = None
+    copy: str = ""
 
 
 def document(run: Run, figures: Figures, terms: Terms) -> dict[str, Any]:
@@ -48,7 +55,10 @@ def document(run: Run, figures: Figures, terms: Terms) -> dict[str, Any]:
         "duplicate": values["duplicate"],
         "suppressed": values["suppressed"],
     }
-    waits = messages["pending"] > 0 and run.state not in {RunState.CANCELLED, RunState.FINISHED}
+    canary = _canary(terms.canary)
+    copy = run.name if run.restored_at is not None else terms.copy
+    waits = messages["pending"] > 0 and run.state not in _SENDS_NOTHING and not copy
+    waits = waits and (canary is None or canary["state"] != CanaryState.FAILED.value)
     return {
         "schema": SCHEMA,
         "run": run.name,
@@ -59,7 +69,9 @@ def document(run: Run, figures: Figures, terms: Terms) -> dict[str, Any]:
         "balanced": _balanced(rows, messages, delivery),
         "twins": values["twins"],
         "restored_at": None if run.restored_at is None else iso(run.restored_at),
+        "older_copy": copy or None,
         "retry_of": run.retry_of,
+        "canary": canary,
         "attempts": values["attempts"],
         "receipts": {
             "seen": figures.seen,
@@ -71,6 +83,23 @@ def document(run: Run, figures: Figures, terms: Terms) -> dict[str, Any]:
         "eta": iso(terms.eta) if waits and terms.eta is not None else None,
         "binding": terms.binding if waits else None,
         "updated_at": iso(figures.updated_at),
+    }
+
+
+_SENDS_NOTHING = frozenset({RunState.CANCELLED, RunState.FINISHED, RunState.PAUSED})
+
+
+def _canary(found: Canary | None) -> dict[str, Any] | None:
+    """A canary's state as its last judge left it, and how many of its messages are where."""
+    if found is None or found.state is None:
+        return None
+    unknown = found.size - found.delivered - found.lost
+    return {
+        "state": found.state.value,
+        "messages": found.size,
+        "delivered": found.delivered,
+        "lost": found.lost,
+        "unknown": unknown,
     }
 
 
@@ -125,19 +154,18 @@ def text(status: dict[str, Any], zone: tzinfo = UTC) -> str:
         zone: Where the reader's clock stands, for the end date.
     """
     rows = status["rows"]
-    lines = [f"Run {status['run']}: {status['state']}", f"{rows['input']:>11,} rows in the list"]
+    lines = [f"Run {status['run']}: {status['state']}", f"{_wide(rows['input'], 'row')} in the list"]
     lines += _figures(rows, _ROWS, indent=2)
-    lines.append(f"{rows['messages']:>11,} messages")
+    lines.append(_wide(rows["messages"], "message"))
     lines += _figures(status["messages"], _MESSAGES, indent=2)
     lines += _figures(status["delivery"], _DELIVERY, indent=4)
     lines += _figures(status, _TWINS, indent=4)
     seen = status["receipts"]
     lines.append(
-        f"{seen['seen']:>11,} mails read in the inbox: {seen['matched']:,} of this run, "
+        f"{_wide(seen['seen'], 'mail')} read in the inbox: {seen['matched']:,} of this run, "
         f"{seen['foreign']:,} foreign, {seen['unknown']:,} unknown"
     )
-    if status["restored_at"]:
-        lines.append("THIS LEDGER IS AN OLDER COPY: `bulk-pec settle` comes before anything is sent.")
+    lines += _held(status)
     lines.append(f"Cost so far: EUR {status['cost']:,.2f}. Attempts: {status['attempts']:,}.")
     lines += _outlook(status, zone)
     lines.append(
@@ -146,6 +174,32 @@ def text(status: dict[str, Any], zone: tzinfo = UTC) -> str:
         else "THE FIGURES DO NOT BALANCE: this is a bug. Send nothing, keep the ledger, and report it."
     )
     return "\n".join(lines)
+
+
+_CANARY = {
+    "sending": "The canary goes first",
+    "waiting": "The canary's receipts are awaited",
+    "failed": "THE CANARY IS BAD and nothing more is sent; the next start judges it again",
+}
+
+
+def _held(status: dict[str, Any]) -> list[str]:
+    """What keeps a run that is not over from being sent."""
+    run, canary, lines = shlex.quote(status["run"]), status["canary"], []
+    if status["older_copy"]:
+        lines.append(
+            "THIS LEDGER IS AN OLDER COPY: it sends nothing. "
+            f"`bulk-pec settle {shlex.quote(status['older_copy'])}` shows what it would send."
+        )
+    if status["state"] == "paused":
+        lines.append(f"Paused: nothing is sent before `bulk-pec resume {run}`.")
+    if canary and canary["state"] in _CANARY and status["state"] not in {"cancelled", "finished"}:
+        size = counted(canary["messages"], "message")
+        lines.append(
+            f"{_CANARY[canary['state']]}: of {size} {canary['delivered']:,} delivered, "
+            f"{canary['lost']:,} lost, {canary['unknown']:,} not known yet."
+        )
+    return lines
 
 
 _BINDING = {
@@ -172,6 +226,12 @@ def _outlook(status: dict[str, Any], zone: tzinfo) -> list[str]:
 def _local(moment: str, zone: tzinfo) -> str:
     """A time of the document as the reader's clock shows it, with the place of that clock."""
     return f"{datetime.fromisoformat(moment).astimezone(zone):%Y-%m-%d %H:%M} ({zone})"
+
+
+def _wide(number: int, noun: str) -> str:
+    """A figure under the others, with its noun."""
+    figure, _, word = counted(number, noun).partition(" ")
+    return f"{figure:>11} {word}"
 
 
 def _figures(values: dict[str, int], words: dict[str, str], *, indent: int) -> list[str]:

@@ -8,31 +8,15 @@ back, and it goes on.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 from bulk_pec.clock import Clock
 from bulk_pec.domain.exits import Reason
-from bulk_pec.sending.options import SendingMailbox
+from bulk_pec.sending.options import SendingMailbox, Stopped
 from bulk_pec.sending.stops import Stops
 
-_SOONEST = (Reason.CAP, Reason.MAILBOX_FULL, Reason.CREDENTIALS)
+_SOONEST = (Reason.CAP, Reason.MAILBOX_FULL, Reason.UNAVAILABLE, Reason.CREDENTIALS)
 """When mailboxes stopped for several reasons: the one that passes by itself first names the stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """Why a mailbox sends no more.
-
-    Attributes:
-        reason: As the run's would be.
-        note: A sentence about it.
-        until: When it may send again, milliseconds since the epoch; None: not in this start.
-    """
-
-    reason: Reason
-    note: str
-    until: int | None = None
 
 
 class Boxes:
@@ -91,11 +75,18 @@ class Boxes:
         """The address of a mailbox."""
         return self.by_id[box].mailbox.address
 
-    def stop_full(self, full_at: float) -> None:
-        """Stop the mailboxes that hold this share of their quota: receipts would be refused, and lost."""
+    def begin(self, full_at: float) -> None:
+        """Stop the mailboxes that may not send from the beginning.
+
+        Args:
+            full_at: A mailbox that holds this share of its quota is full: receipts would be refused, and
+                lost.
+        """
         for box in self.by_id.values():
             share = box.quota_share
-            if share is not None and share >= full_at:
+            if box.stopped is not None:
+                self.stop(box.id, box.stopped)
+            elif share is not None and share >= full_at:
                 self.stop(box.id, Stopped(Reason.MAILBOX_FULL, f"{share:.0%} full"))
 
     def stop(self, box: int, why: Stopped) -> None:
@@ -103,20 +94,18 @@ class Boxes:
         self._resting.pop(box, None)
         self._stopped.setdefault(box, why)
         if not self.may_wait(None):
-            self._stops.claims(*self.why())
+            self._stops.claims(*self.said(self._stopped))
         self._tell()
 
-    def why(self, boxes: Sequence[int] = ()) -> tuple[Reason, str]:
-        """Why these mailboxes, or all, sent no more: a reason for the run, and a note that names each."""
-        found = {box: why for box, why in self._stopped.items() if box in boxes or not boxes}
+    def said(self, found: Mapping[int, Stopped]) -> tuple[Reason, str]:
+        """Why mailboxes, at least one, send no more: a reason for the run, and a note that names each."""
         reasons = {why.reason for why in found.values()}
         reason = next(one for one in (*_SOONEST, *reasons) if one in reasons)
         return reason, "; ".join(f"{self.address(box)}: {why.note}" for box, why in found.items())
 
-    @property
-    def again_at(self) -> int | None:
-        """When the first capped mailbox may send again."""
-        return min((why.until for why in self._stopped.values() if why.until is not None), default=None)
+    def why(self) -> dict[int, Stopped]:
+        """Why each mailbox that has stopped, and may not go on by now, sends no more."""
+        return {box: self._stopped[box] for box in self.by_id if self.stopped(box)}
 
     def begun(self, box: int, units: int) -> None:
         """An attempt is under way, to so many addresses."""

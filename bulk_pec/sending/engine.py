@@ -19,12 +19,12 @@ from bulk_pec.ledger.runs import Run
 from bulk_pec.ledger.workers import Worker
 from bulk_pec.provider.client import PecClient
 from bulk_pec.sending.allowance import Allowance
-from bulk_pec.sending.boxes import Boxes, Stopped
+from bulk_pec.sending.boxes import Boxes
 from bulk_pec.sending.committer import Committer, LedgerThread
 from bulk_pec.sending.freight import Freight
 from bulk_pec.sending.health import Health
 from bulk_pec.sending.lease import Lease
-from bulk_pec.sending.options import SendingMailbox, SendOptions, Sent, Watcher
+from bulk_pec.sending.options import SendingMailbox, SendOptions, Sent, Stopped, Watcher
 from bulk_pec.sending.pace import Pace
 from bulk_pec.sending.poster import Posted, Poster, Unposted, Why
 from bulk_pec.sending.room import Room
@@ -53,6 +53,8 @@ class Engine:
         clock: Where time comes from.
         stops: What may stop it.
         watch: Told of every outcome.
+        health: What it judges the provider by; one that has seen the earlier outcomes of this start, if
+            there were any. None: a new one.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Engine:
         clock: Clock,
         stops: Stops,
         watch: Watcher,
+        health: Health | None = None,
     ) -> None:
         self._ledger = ledger
         self._run = run
@@ -84,9 +87,9 @@ class Engine:
         timetable = Timetable(self._thread, ledger.paces, clock, shared=shared)
         self._pace = Pace(timetable, self._boxes, options.rate, stops)
         self._room = Room(self._thread, ledger.usage, self._boxes, self._limits, run=run, clock=clock)
-        self._health = Health(options.max_failure_share)
+        self._health = health or Health(options.max_failure_share)
         self._sent = Sent()
-        self._stranded: dict[int, int] = {}
+        self._stranded: dict[int, Stopped] = {}
         self._tried_before: set[int] = set()
         self._allowance = Allowance(options.max_messages, stops)
 
@@ -102,29 +105,36 @@ class Engine:
             self._ledger.workers.register, self._run, lease_ms, self._clock.now()
         )
         committer = Committer(self._thread, self._ledger.attempts, worker, self._clock, self._limits)
-        source = Source(self._thread, self._ledger.claims, worker, stops=self._stops, clock=self._clock)
-        self._boxes.stop_full(self._options.mailbox_full_at)
+        self._boxes.begin(self._options.mailbox_full_at)
         await self._room.look()
         try:
-            await self._send_all(worker, self._lease(since), committer, source)
+            await self._send_all(worker, self._lease(since), committer)
         except BaseExceptionGroup as group:
             raise first_cause(group) from None
-        await source.give_back()
         await self._thread.call(self._ledger.workers.end, worker, self._clock.now())
         self._say_why()
         self._sent.commits = committer.commits
         return self._sent
 
     def _say_why(self) -> None:
-        """Why it stopped early; that messages wait for a mailbox which sends no more is a reason too."""
-        if self._stranded:
-            self._sent.stranded = {self._boxes.address(box): n for box, n in self._stranded.items()}
-            self._stops.claims(*self._boxes.why(list(self._stranded)))
+        """Why it stopped early; that messages wait for a mailbox which sends no more is a reason too.
+
+        Not beside another: what is to be waited for first, with --wait, names the stop.
+        """
+        stopped = awaited = self._boxes.why()
+        if self._stranded and not self._stops.asked:
+            awaited = self._stranded
+            self._stops.claims(*self._boxes.said(awaited))
+        self._sent.stopped = {
+            self._boxes.address(box): why for box, why in (self._stranded | stopped).items()
+        }
+        self._sent.awaited = tuple(map(self._boxes.address, awaited))
         self._sent.reason, self._sent.note = self._stops.reason, self._stops.note
         if self._sent.reason is Reason.CAP:
-            self._sent.again_at = self._boxes.again_at
+            ends = [why.until for why in awaited.values() if why.until is not None]
+            self._sent.again_at = min(ends, default=self._clock.now())  # none: that period is over by now
 
-    async def _send_all(self, worker: Worker, lease: Lease, committer: Committer, source: Source) -> None:
+    async def _send_all(self, worker: Worker, lease: Lease, committer: Committer) -> None:
         poster = Poster(
             self._client,
             self._boxes,
@@ -135,6 +145,7 @@ class Engine:
             lease=lease,
             stops=self._stops,
             clock=self._clock,
+            limits=self._limits,
             timeout=self._options.timeout,
         )
         async with anyio.create_task_group() as background:
@@ -142,11 +153,28 @@ class Engine:
             background.start_soon(self._pace.run)
             background.start_soon(lease.keep, worker, self._stops)
             background.start_soon(self._drain, poster)
-            async with anyio.create_task_group() as senders:
-                for _ in range(self._options.concurrency):
-                    senders.start_soon(self._send_some, source, poster)
-            await committer.settled()
+            await self._send_blocks(worker, committer, poster)
+            while self._revived() and not self._stops.asked:
+                await self._room.look()
+                await self._send_blocks(worker, committer, poster)
             background.cancel_scope.cancel()
+
+    async def _send_blocks(self, worker: Worker, committer: Committer, poster: Poster) -> None:
+        """Claim block after block, send what is in them, and give them back."""
+        source = Source(self._thread, self._ledger.claims, worker, stops=self._stops, clock=self._clock)
+        async with anyio.create_task_group() as senders:
+            for _ in range(self._options.concurrency):
+                senders.start_soon(self._send_some, source, poster)
+        await committer.settled()
+        await source.give_back()
+
+    def _revived(self) -> bool:
+        """Whether a mailbox that messages were left for may send again: its cap's period is over."""
+        back = [box for box in self._stranded if not self._boxes.stopped(box)]
+        for box in back:
+            del self._stranded[box]
+            self._sent.stranded.pop(self._boxes.address(box), None)
+        return bool(back)
 
     def _lease(self, since: float) -> Lease:
         return Lease(
@@ -166,7 +194,7 @@ class Engine:
     async def _send_one(self, message: PendingMessage, source: Source, poster: Poster) -> None:
         box = message.mailbox_id
         if box in self._boxes.by_id and not self._boxes.may_wait(box):
-            self._strand(box, source)
+            self._strand(message, source)
             return
         wait = await self._aside(message)
         if wait:
@@ -193,10 +221,16 @@ class Engine:
                 return _ASIDE_MS
         return _CROWD_MS if len(self._boxes.by_id) > 1 and self._pace.crowded(box) else 0
 
-    def _strand(self, box: int | None, source: Source) -> None:
-        """The message's mailbox sends no more: it stays pending, and is told."""
-        if box is not None:
-            self._stranded[box] = self._stranded.get(box, 0) + 1
+    def _strand(self, message: PendingMessage, source: Source) -> None:
+        """The message's mailbox sends no more: it stays pending, and is told. Unless it goes on just now."""
+        why = self._boxes.why().get(message.mailbox_id or 0)
+        if why is None:
+            source.again(message, self._clock.now())
+            return
+        box = message.mailbox_id or 0
+        address = self._boxes.address(box)
+        self._stranded[box] = why
+        self._sent.stranded[address] = self._sent.stranded.get(address, 0) + 1
         source.done()
 
     async def _send_draft(self, draft: Draft, source: Source, poster: Poster) -> None:
@@ -231,12 +265,12 @@ class Engine:
             if found.why is Refusal.PAUSED:
                 wait = await self._pace.look(box)
             else:
-                await self._room.short(found.why, box)
+                await self._room.short(found.why, box, found.units)
             if not self._stops.asked:
                 source.again(message, self._clock.now() + round(wait * 1000))
                 return
         elif found.why is Why.STRANDED and not self._stops.asked:
-            self._strand(message.mailbox_id, source)
+            self._strand(message, source)
             return
         self._sent.refused += found.why is Why.REFUSED and not self._stops.asked
         source.done()

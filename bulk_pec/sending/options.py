@@ -63,6 +63,21 @@ class MailboxLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopped:
+    """Why a mailbox sends no more.
+
+    Attributes:
+        reason: As the run's would be.
+        note: A sentence about it.
+        until: When it may send again, milliseconds since the epoch; None: not in this start.
+    """
+
+    reason: Reason
+    note: str
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SendingMailbox:
     """A mailbox to send from.
 
@@ -71,12 +86,14 @@ class SendingMailbox:
         id: In the ledger.
         quota_share: How full it was when it was last read.
         limits: What it may send.
+        stopped: Why nothing may be sent from it now, as was found before; None: it may send.
     """
 
     mailbox: Mailbox
     id: int
     quota_share: float | None
     limits: MailboxLimits = MailboxLimits()
+    stopped: Stopped | None = None
 
 
 @dataclass(slots=True)
@@ -90,7 +107,9 @@ class Sent:
             message, or it is not what its first attempt said. These messages stay as they are.
         reason: Why it stopped early; None: nothing was left to claim.
         note: A sentence about that.
+        stopped: Why each mailbox that stopped sent no more, by its address.
         stranded: How many messages were left since their mailbox sends no more, by its address.
+        awaited: The stopped mailboxes that what is left waits for.
         again_at: When a cap that stopped this start makes room again, milliseconds since the epoch.
         commits: Ledger transactions used.
     """
@@ -100,7 +119,9 @@ class Sent:
     refused: int = 0
     reason: Reason | None = None
     note: str = ""
+    stopped: dict[str, Stopped] = field(default_factory=dict)
     stranded: dict[str, int] = field(default_factory=dict)
+    awaited: tuple[str, ...] = ()
     again_at: int | None = None
     commits: int = 0
 

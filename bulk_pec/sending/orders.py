@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -12,9 +13,10 @@ from bulk_pec.clock import Clock
 from bulk_pec.domain.errors import LedgerError, UsageError
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.states import RunState
+from bulk_pec.domain.words import counted
 from bulk_pec.ledger.control import Slip
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs import Restored, Run
 from bulk_pec.sending.stops import Stops
 
 EVERY = 1.0
@@ -60,7 +62,7 @@ class Orders:
         self._heed(self._read(), stops)
 
     def _read(self) -> tuple[RunState, bool]:
-        """Write what lies beside the ledger into it; then how the run stands, and whether it is restored."""
+        """Write what lies beside the ledger into it; how the run stands; whether that is an older copy."""
         self.take()
         return self._ledger.orders.state(self._run)
 
@@ -103,15 +105,24 @@ class Orders:
         elif restored:
             stops.everything(Reason.ATTENTION, self._what_was_restored())
         elif state is RunState.PAUSED:
-            stops.everything(Reason.PAUSED, f"`bulk-pec resume {self._run.name}` lets it go on")
+            name = shlex.quote(self._run.name)
+            stops.everything(Reason.PAUSED, f"`bulk-pec resume {name}` lets it go on")
 
     def _what_was_restored(self) -> str:
-        found = self._ledger.runs.restored(self._run)
-        if found is None:
+        copies = self._ledger.runs.copies()
+        if not copies:
             return "the ledger was an older copy"
-        rows = ", ".join(map(str, found.rows)) + (" …" if found.count > len(found.rows) else "")
-        return (
-            f"receipts name {found.count:,} messages of this run that this ledger never tried (rows {rows}): "
-            "another copy of it has sent them, and this one is restored from a backup, or copied. Nothing "
-            f"more is sent before `bulk-pec settle {self._run.name}`"
+        named = " and ".join(
+            f"{counted(found.count, 'message')} of {name!r} {_rows(found)}" for name, found in copies.items()
         )
+        settle = " and ".join(f"`bulk-pec settle {shlex.quote(name)}`" for name in copies)
+        return (
+            f"receipts name {named} that never left this ledger: another copy of it has sent them, and this "
+            f"one is restored from a backup, or copied. {settle} shows more; no run is sent from it before "
+            "`--acknowledge`"
+        )
+
+
+def _rows(found: Restored) -> str:
+    """The first of its rows, in brackets."""
+    return f"(rows {', '.join(map(str, found.rows))}{' …' if found.count > len(found.rows) else ''})"

@@ -3,8 +3,9 @@
 The vendor allows about one POST /send a second, all processes together. Slots come from the ledger, one at a
 time at ordinary rates and half a second's worth at higher ones, each 1.01/rate after the one before. A
 message takes its slot, makes its intent just before it, and its first byte leaves in it. A slot that a slow
-commit missed is lost, and another one taken: nothing is caught up in a burst. Within the process two first
-bytes are 1.01/rate apart whatever the ledger says, and slots are asked for from the last one on.
+commit missed is lost, and another one taken: nothing is caught up in a burst. An intent does not stay open
+for long: it comes before everything else, and if no other slot comes soon it is held back. Within the process
+two first bytes are 1.01/rate apart whatever the ledger says, and slots are asked for from the last one on.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ LONGEST_LEAD = 1.0
 """Where commits turn out to be slower than `LEAD`, intents are made earlier, but no earlier than this."""
 STOCK = 0.5
 """Seconds of slots that are taken from the ledger at once."""
+PATIENCE = 2.0
+"""Seconds, and two intervals, that an intent whose slot was missed waits to be given another one."""
 _BREATH = 0.005
 
 
@@ -213,19 +216,21 @@ class Pace:
         """What is asked of the ledger next; None: nothing yet."""
         live = self._boxes.live()
         bound: Counter[int] = Counter()
+        opened: Counter[int] = Counter()
         unbound = 0
         for one in self._waiters:
             if one.box is None:
                 unbound += bool(live)
             elif one.has_intent or one.box in live:
                 bound[one.box] += 1
+                opened[one.box] += one.has_intent
         if len(self._turns) > self._batch // 2 or not (bound or unbound):
             return None
         boxes = {box: self._terms(box) for box in sorted({*bound, *(live if unbound else ())})}
         missed = (one.missed for one in self._waiters if one.missed is not None)
         unused = max(missed, key=lambda slot: slot.at, default=None)
         most = self._batch - len(self._turns)
-        return Wanted(unbound, bound, boxes, self._rate, most=most, unused=unused)
+        return Wanted(unbound, bound, boxes, self._rate, most=most, unused=unused, open=opened)
 
     def _terms(self, box: int) -> Box:
         own = self._boxes.by_id[box].limits.rate
@@ -246,7 +251,8 @@ class Pace:
         """Wait for the slot, or for another one if it is missed; a start in it must come at once.
 
         Returns:
-            Whether it has come; False: the message is to be held back.
+            Whether it has come; False: the message is to be held back. A stop or a pause came, or it missed
+            its slot and was not given another one within `PATIENCE`.
         """
         if self._unlimited:
             return True
@@ -254,25 +260,29 @@ class Pace:
         self._lead = max(0.98 * self._lead, min(LONGEST_LEAD, 1.5 * took))
         turn.claimed = True
         self._swap(turn)
+        gives_up = max(anyio.current_time(), turn.until) + PATIENCE + 2 * self.interval
         while not (self._stops.held_back or self._boxes.refused(turn.box) or self.paused(turn.box)):
             now = anyio.current_time()
             if now > turn.until:
                 self._swap(turn)
-                if now > turn.until:
-                    await self._renew(turn)
+                if now > turn.until and not await self._renew(turn, gives_up):
+                    return False
             elif now < turn.at:
                 await self._stops.rest_unless_held(turn.at - now)
             elif await self._through_the_door(turn):
                 return True
         return False
 
-    async def _renew(self, turn: Turn) -> None:
-        """Take another slot of the same mailbox in place of one that was missed."""
+    async def _renew(self, turn: Turn, gives_up: float) -> bool:
+        """Take another slot of the same mailbox in place of one that was missed; whether one came in time."""
         self.leave(turn)
-        other = await self._queue(_Waiter(turn.box, turn.slot))
+        other = None
+        with anyio.CancelScope(deadline=gives_up):
+            other = await self._queue(_Waiter(turn.box, turn.slot))
         if other is not None:
             turn.at, turn.until, turn.slot, turn.held = other.at, other.until, other.slot, True
             self._turns[self._turns.index(other)] = turn
+        return other is not None
 
     def _swap(self, turn: Turn) -> None:
         """Who is ready takes the first slot of its mailbox; who is not gets the later one for it."""

@@ -1,8 +1,8 @@
 """One message on its way: its turn, its intent, its POST, its outcome.
 
 In this order (docs/semantics.md, "Order of evidence"): a slot of the pace, and with it a mailbox · just
-before it the intent, committed durably · the connection · the slot's moment · lease, pause and stop checked ·
-the first byte · the answer · the outcome, committed durably.
+before it the intent, committed durably · the connection · the slot's moment · lease, stop, pause, expiry and
+calendar day checked · the first byte · the answer · the outcome, committed durably.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import anyio
 
 from bulk_pec.clock import Clock
 from bulk_pec.composing import digest_of
-from bulk_pec.domain.caps import COUNTS_NOT
+from bulk_pec.domain.caps import COUNTS_NOT, Limits
 from bulk_pec.domain.letters import Letter
 from bulk_pec.domain.outcomes import Outcome, Verdict
 from bulk_pec.ledger.attempts import Attempts, Closing, Intent, Refusal
@@ -63,10 +63,29 @@ class Unposted:
     Attributes:
         why: A `Refusal` passes; a `Why` does not.
         box: The mailbox it would have left from, if it had a slot.
+        units: Its addresses.
     """
 
     why: Why | Refusal
     box: int | None = None
+    units: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """A message whose intent is committed.
+
+    Attributes:
+        message: As claimed.
+        letter: What is posted.
+        turn: Its slot.
+        day: The local calendar day in which its intent was asked for.
+    """
+
+    message: PendingMessage
+    letter: Letter
+    turn: Turn
+    day: str
 
 
 class Poster:
@@ -82,6 +101,7 @@ class Poster:
         lease: This process's.
         stops: What may hold a message back.
         clock: For the times written.
+        limits: Whose calendar says which day an attempt counts in.
         timeout: Seconds, for each exchange.
     """
 
@@ -97,6 +117,7 @@ class Poster:
         lease: Lease,
         stops: Stops,
         clock: Clock,
+        limits: Limits,
         timeout: float,
     ) -> None:
         self._client = client
@@ -108,6 +129,7 @@ class Poster:
         self._lease = lease
         self._stops = stops
         self._clock = clock
+        self._limits = limits
         self._timeout = timeout
         self._in_flight: set[anyio.CancelScope] = set()
 
@@ -117,18 +139,23 @@ class Poster:
         if turn is None:
             return Unposted(Why.STOPPED if self._stops.asked else Why.STRANDED)
         try:
+            day = self._today()
             attempt = await self._committer.open(self._intent(message, letter, turn.box))
             if attempt is None or isinstance(attempt, Refusal):
-                return Unposted(attempt or Why.REFUSED, turn.box)
-            return await self._attempt(attempt, message, letter, turn)
+                return Unposted(attempt or Why.REFUSED, turn.box, len(letter.recipients))
+            return await self._attempt(attempt, _Try(message, letter, turn, day))
         finally:
             self._pace.leave(turn)
 
-    async def _attempt(self, attempt: int, message: PendingMessage, letter: Letter, turn: Turn) -> Posted:
+    def _today(self) -> str:
+        return self._limits.period(self._clock.now()).day
+
+    async def _attempt(self, attempt: int, one: _Try) -> Posted:
+        message, letter, turn = one.message, one.letter, one.turn
         self._boxes.begun(turn.box, len(letter.recipients))
         back = False
         try:
-            outcome, held_back = await self._send(letter, turn)
+            outcome, held_back = await self._send(one)
             outcome = await self._of_the_message_itself(message, turn.box, outcome)
             not_before = await self._not_before(outcome, turn)
             now = self._clock.now()
@@ -149,14 +176,15 @@ class Poster:
             units=len(letter.recipients),
         )
 
-    async def _send(self, letter: Letter, turn: Turn) -> tuple[Outcome, bool]:
+    async def _send(self, one: _Try) -> tuple[Outcome, bool]:
         """The POST's outcome, and whether it was held back here."""
+        turn = one.turn
         began = held_back = False
 
         async def before_first_byte() -> str | None:
             nonlocal began, held_back
             in_its_slot = await self._pace.slot(turn)
-            why_not = self._why_not(turn, in_its_slot=in_its_slot)
+            why_not = self._why_not(one, in_its_slot=in_its_slot)
             self._pace.leave(turn)
             turn.ready = anyio.current_time()
             held_back = why_not is not None
@@ -169,7 +197,7 @@ class Poster:
             with scope:
                 outcome = await self._client.send(
                     self._boxes.by_id[turn.box].mailbox,
-                    letter,
+                    one.letter,
                     before_first_byte=before_first_byte,
                     timeout=self._timeout,
                 )
@@ -180,17 +208,22 @@ class Poster:
             return Outcome(Verdict.NOT_SENT, "held back: the process was asked to stop"), True
         return Outcome(Verdict.IN_DOUBT, "cut off: asked to stop, and no answer in time"), False
 
-    def _why_not(self, turn: Turn, *, in_its_slot: bool) -> str | None:
-        """Checked with the connection open and the slot come: the last moment to hold the message back."""
-        if not self._lease.lives:
-            return "held back: this process's lease has ended"
-        if self._stops.held_back:
-            return "held back: the process was asked to stop"
-        if self._boxes.refused(turn.box):
-            return "held back: the mailbox was refused"
-        if self._pace.paused(turn.box):
-            return "held back: the mailbox pauses"
-        return None if in_its_slot else "held back: no slot came"
+    def _why_not(self, one: _Try, *, in_its_slot: bool) -> str | None:
+        """Checked with the connection open and the slot come: the last moment to hold the message back.
+
+        Caps are calendar periods: what leaves in another day than it was counted in would be one too many.
+        """
+        box, expires_at = one.turn.box, one.message.expires_at
+        found = (
+            (not self._lease.lives, "this process's lease has ended"),
+            (self._stops.held_back, "the process was asked to stop"),
+            (self._boxes.refused(box), "the mailbox was refused"),
+            (self._pace.paused(box), "the mailbox pauses"),
+            (not in_its_slot, "no slot came"),
+            (expires_at is not None and expires_at <= self._clock.now(), "it has expired"),
+            (self._today() != one.day, "the day it was counted in is over"),
+        )
+        return next((f"held back: {why}" for holds, why in found if holds), None)
 
     async def _of_the_message_itself(self, message: PendingMessage, box: int, outcome: Outcome) -> Outcome:
         """A second 403 on the same message, others sent between, is not the account's: it is rejected."""

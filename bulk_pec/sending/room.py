@@ -10,8 +10,9 @@ from bulk_pec.domain.exits import Reason
 from bulk_pec.ledger.attempts import Refusal
 from bulk_pec.ledger.runs import Run
 from bulk_pec.ledger.usage import Usage
-from bulk_pec.sending.boxes import Boxes, Stopped
+from bulk_pec.sending.boxes import Boxes
 from bulk_pec.sending.committer import LedgerThread
+from bulk_pec.sending.options import Stopped
 
 
 class Room:
@@ -43,10 +44,15 @@ class Room:
         for box, found in (await self._standings()).items():
             if found is not None and not found.left:
                 self._boxes.stop(box, _stopped(found))
+        if await self._is_spent():
+            self._boxes.spent(self._spent())
+
+    async def _is_spent(self) -> bool:
+        """Whether the budget does not pay for another message."""
         cost = self._limits.of_run(self._run.id)
         used = await self._thread.call(self._usage.used, cost)
-        if any(budget is not None and used.get(one, 0) >= budget for one, budget in cost.items()):
-            self._boxes.spent(self._spent())
+        price = self._limits.price
+        return any(budget is not None and used.get(one, 0) + price > budget for one, budget in cost.items())
 
     async def _standings(self) -> dict[int, Standing | None]:
         boxes, now = list(self._boxes.by_id), self._clock.now()
@@ -54,12 +60,21 @@ class Room:
         self._boxes.left = {box: math.inf if one is None else one.left for box, one in found.items()}
         return found
 
-    async def short(self, why: Refusal, box: int) -> None:
-        """The ledger refused an intent for want of room: the mailbox rests, or all do."""
+    async def short(self, why: Refusal, box: int, units: int) -> None:
+        """The ledger refused an intent for want of room: the mailbox rests, or all do.
+
+        Unless there is room by now: what had it when the intent was refused may not have left after all.
+
+        Args:
+            why: Of what there was too little.
+            box: The mailbox.
+            units: Addresses of the message.
+        """
         found = (await self._standings())[box]
         if why is Refusal.BUDGET:
-            self._boxes.spent(self._spent())
-        elif found is not None:
+            if await self._is_spent():
+                self._boxes.spent(self._spent())
+        elif found is not None and found.left < units:
             self._boxes.capped(box, _stopped(found))
 
     def _spent(self) -> Stopped:

@@ -9,12 +9,29 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from bulk_pec.domain.letters import recipients_of
+
 revision: str = "0003"
 down_revision: str | None = "0002"
 branch_labels: str | None = None
 depends_on: str | None = None
 
 _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_PAGE = 10_000
+_TO_SEVERAL = sa.text(
+    "SELECT id, recipient FROM messages WHERE id > :after AND recipient LIKE '%@%@%' "
+    "AND attempts > 0 ORDER BY id LIMIT :page"
+)
+_COUNT = sa.text("UPDATE attempts SET units = :units WHERE message = :message")
+
+
+def _count_addresses() -> None:
+    """Earlier attempts count against caps as later ones do: each address once."""
+    connection, after = op.get_bind(), 0
+    while rows := connection.execute(_TO_SEVERAL, {"after": after, "page": _PAGE}).all():
+        after = rows[-1].id
+        found = [{"units": len(recipients_of(row.recipient)), "message": row.id} for row in rows]
+        connection.execute(_COUNT, found)
 
 
 def upgrade() -> None:
@@ -83,6 +100,11 @@ def upgrade() -> None:
             "units", sa.SmallInteger(), server_default=sa.text("1"), nullable=False, comment="its addresses"
         ),
     )
+    _count_addresses()
+    op.add_column(
+        "attempts",
+        sa.Column("cost", _BIG, nullable=True, comment="EUR/1,000,000; NULL: tried before costs were kept"),
+    )
 
     op.add_column(
         "messages",
@@ -111,4 +133,9 @@ def upgrade() -> None:
     )
     op.add_column(
         "runs", sa.Column("canary_at", _BIG, nullable=True, comment="when its canary had been sent whole")
+    )
+    # It was a time, by the clock of whichever host; now it is the number of the last harvest begun by then.
+    op.execute(
+        "UPDATE messages SET harvest_after = (SELECT COALESCE(MAX(id), 0) FROM harvests) "
+        "WHERE harvest_after IS NOT NULL"
     )

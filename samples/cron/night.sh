@@ -31,17 +31,22 @@ start() {
     "$program" run "$list" --name "$run" --yes --json >"$answer" 2>>"$log"
     code=$?
     reason=$(sed -n 's/^ *"reason": "\([a-z_]*\)".*/\1/p' "$answer" | tail -n 1)
+    # What the command says of this end, in one sentence; it names no address.
+    said=$(sed -n 's/^ *"closing": "\(.*\)",\{0,1\}$/\1/p' "$answer" | sed 's/\\"/"/g')
     echo "--- $(date -u +%Y-%m-%dT%H:%M:%SZ) ended with $code ${reason:-unknown}" >>"$log"
     mv -f "$answer" "$home/$run.json" # the last one's figures, for whoever wants to look
 }
 
-# Print it for the mail, unless the last start has told the same.
+# Print it for the mail, unless the last start has told the same. Doubts are another matter than what is
+# merely to be looked at, with the same code and reason.
 tell() {
-    [ "$(cat "$told" 2>/dev/null)" = "$code $reason" ] && return
+    same="$code $reason"
+    case $said in *"bulk-pec settle "*) same="$same settle" ;; esac
+    [ "$(cat "$told" 2>/dev/null)" = "$same" ] && return
     echo "bulk-pec, run $run, ended with $code (${reason:-unknown}) on $(hostname)."
     echo "$1"
     echo "Log: $log. Figures: cd $home && $program status $run"
-    echo "$code $reason" >"$told"
+    echo "$same" >"$told"
 }
 
 start
@@ -62,7 +67,13 @@ case $code in
     *) rm -f "$told" ;;
     esac
     ;;
-3) tell "Only a person can go on: bulk-pec export $run -o results.csv says what and why, row by row." ;;
+3) # only a person can go on: export names rows, settle decides doubts and an older copy of the ledger
+    case $reason in
+    cancelled) tell "${said:-The run is cancelled: nothing more of it is sent.}" ;;
+    canary) tell "${said:-Too much of the canary did not arrive: see [sending] canary.}" ;;
+    *) tell "${said:-Only a person can go on: bulk-pec status $run says what with.}" ;;
+    esac
+    ;;
 65) tell "The list, the template or an attachment is refused, or is not what was loaded. The log names it." ;;
 69) tell "The provider cannot be reached, or refuses too much (breaker). The next start tries again." ;;
 74) tell "The ledger or a file failed: disk full, permissions, database down. Mend that first. Do NOT delete the ledger." ;;

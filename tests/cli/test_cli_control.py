@@ -138,6 +138,19 @@ def test_an_order_nobody_took_is_obeyed_by_the_next_start(loaded: Shell, session
     assert "mario@host, pid 7" in answer.stderr
 
 
+@pytest.mark.parametrize("command", [("send", "prima"), ("run", "prima.csv")])
+def test_a_waiting_resume_is_no_yes(loaded: Shell, session_provider: str, command: tuple[str, str]) -> None:
+    """A run that was paused before its first sending, and resumed while another command held the ledger."""
+    assert loaded.call("pause", "prima").code == 0
+    order = {"word": "resume", "run": "prima", "given_by": "mario", "given_at": 1_800_000_000_000}
+    (loaded.home / "ledger.db.order-1").write_text(json.dumps(order), encoding="utf-8")
+    posts = seen(session_provider)["posts"]
+    answer = loaded.call(*command, "--json")
+    assert answer.exit == (2, "usage"), answer
+    assert "was not sent: 3 messages wait" in answer.stderr
+    assert (seen(session_provider)["posts"], _beside(loaded)) == (posts, [])
+
+
 def test_a_file_that_is_no_order_stops_nothing(shell: Shell) -> None:
     """It is told and taken away; the run goes on."""
     shell.write_list("avvisi.csv", good(2))

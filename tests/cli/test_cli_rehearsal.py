@@ -56,6 +56,15 @@ def test_a_run_that_is_not_there(shell: Shell) -> None:
     assert shell.call("send", "nulla", "--dry-run", "--json").exit == (2, "usage")
 
 
+def test_a_cap_ends_the_start_and_not_the_run(loaded: Shell) -> None:
+    """Of three messages a cap lets one out a day: a start ends with it, one with --wait with the run."""
+    loaded.edit("[recipients]\n", "max_per_day = 1\n[recipients]\n")
+    told = loaded.call("send", "prima", "--dry-run", "--json").document
+    assert told["start_ends"][:10] < told["eta"][:10]
+    waiting = loaded.call("send", "prima", "--dry-run", "--wait", "--json").document
+    assert waiting["start_ends"] == waiting["eta"]
+
+
 def test_a_closed_window_is_told(loaded: Shell) -> None:
     """What binds and when this start would end, --until and --max-duration included."""
     answer = loaded.call("send", "prima", "--dry-run", "--until", "05:30", "--max-duration", "1s", "--json")

@@ -51,7 +51,7 @@ def test_with_the_template_mended(failed: Shell) -> None:
     words = failed.call("retry", "avvisi", "--class", "undelivered", "--yes")
     assert words.code == 0, words
     assert words.stdout == (
-        "1 messages of avvisi are loaded as avvisi.retry-1, and not sent.\n"
+        "1 message of avvisi loaded as avvisi.retry-1, and not sent.\n"
         "`bulk-pec send avvisi.retry-1` sends them.\n"
     )
     assert failed.call("send", "avvisi.retry-1", "--yes", "--json").document["messages"]["sent"] == 1

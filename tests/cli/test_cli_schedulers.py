@@ -20,7 +20,7 @@ WORDS = ("avvisi.csv", "notte")
 
 SCRIPTED = """#!/bin/sh
 echo started >> starts
-printf '{\\n  "exit": {\\n    "code": %s,\\n    "reason": "%s"\\n  }\\n}\\n' $1 $2
+printf '{\\n  "closing": "$3",\\n  "exit": {\\n    "code": %s,\\n    "reason": "%s"\\n  }\\n}\\n' $1 $2
 exit $1
 """
 """In the command's place, where only the script's handling of a code is looked at."""
@@ -56,9 +56,10 @@ def night(home: Path, command: Path, **environ: str) -> Answer:
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
-def scripted(tmp_path: Path, code: int, reason: str) -> Answer:
+def scripted(tmp_path: Path, code: int, reason: str, closing: str = "") -> Answer:
     """A start of the script with a command that ends so."""
-    command = program(tmp_path / "bin", SCRIPTED.replace("$1", str(code)).replace("$2", reason))
+    text = SCRIPTED.replace("$1", str(code)).replace("$2", reason).replace("$3", closing)
+    command = program(tmp_path / "bin", text)
     return night(tmp_path, command)
 
 
@@ -81,6 +82,7 @@ def test_cron_tells_a_person_once(shell: Shell, ours: Path) -> None:
     assert (first.code, first.stderr) == (3, "")
     assert "ended with 3 (attention)" in first.stdout
     assert "export notte" in first.stdout
+    assert "1 rejected" in first.stdout
     second = night(shell.home, ours, **shell.environ)
     assert (second.code, second.stdout) == (3, "")
 
@@ -102,6 +104,8 @@ def test_cron_tells_of_a_missing_secret_without_the_environment(shell: Shell, ou
         (75, "mailbox_full", 1, True),
         (75, "budget", 1, True),
         (69, "unavailable", 3, True),
+        (3, "cancelled", 1, True),
+        (3, "canary", 1, True),
         (74, "io", 1, True),
         (77, "credentials", 1, True),
         (1, "bug", 1, True),
@@ -125,6 +129,15 @@ def test_cron_tells_again_what_had_gone(tmp_path: Path) -> None:
     said = [bool(scripted(tmp_path, code, reason).stdout) for code, reason in ends]
     assert said == [True, False, False, False, True, True]
     assert sorted(path.name for path in tmp_path.glob("*.json")) == ["notte.json"]
+
+
+def test_cron_tells_of_doubts_beside_what_it_told(tmp_path: Path) -> None:
+    """The command's own sentence is mailed, and doubts are news though code and reason are the same."""
+    rejected = "Needs a person (exit 3): 1 rejected. `bulk-pec export notte`"
+    doubtful = "Needs a person (exit 3): 1 rejected, 1 in doubt. `bulk-pec settle notte` lists the doubts"
+    assert rejected in scripted(tmp_path, 3, "attention", rejected).stdout
+    assert doubtful in scripted(tmp_path, 3, "attention", doubtful).stdout
+    assert scripted(tmp_path, 3, "attention", doubtful).stdout == ""
 
 
 def sending_step() -> str:
@@ -177,5 +190,7 @@ def test_a_workflow_fails_where_a_person_is_needed(shell: Shell, ours: Path) -> 
     with job(shell, ours) as running:
         answer = running.ended()
     assert answer.code == 3
-    assert re.search(r"^::error::Only a person can go on", answer.stdout, re.MULTILINE)
+    assert re.search(
+        r"^::error::Only a person can go on.*1 rejected.*export notte", answer.stdout, re.MULTILINE
+    )
     assert (shell.home.parent / "summary").read_text(encoding="utf-8") == "ended with 3 (attention)\n"

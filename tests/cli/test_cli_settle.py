@@ -146,8 +146,8 @@ def test_a_late_twin_is_told(tmp_path: Path, slow_mail: str) -> None:
 def test_a_copied_ledger(shell: Shell, provider: str, tmp_path: Path) -> None:
     """A ledger copied in the midst of a run, while the original goes on: the copy posts nothing.
 
-    3, with the rows and `settle` named; so it stays until the operator acknowledges; then the copy goes on,
-    and when the original sends more, it is stopped once more.
+    3, with the rows and `settle` named; so it stays, whoever only looks, until the operator acknowledges
+    with the flag; then the copy goes on, and when the original sends more, it is stopped once more.
     """
     shell.write_list("avvisi.csv", good(8))
     assert shell.call(*RUN, "--max-messages", "2").exit == (75, "max_messages")
@@ -164,14 +164,30 @@ def test_a_copied_ledger(shell: Shell, provider: str, tmp_path: Path) -> None:
     assert "(rows 3, 4)" in told
     assert "`bulk-pec settle avvisi`" in told
     assert seen(provider)["posts"] == posts == 4
-    acknowledged = copy.call("settle", "avvisi")
+    before = copy.ledger_content()
+    looked = copy.call("settle", "avvisi", "--json")
+    assert (looked.exit, looked.document["acknowledged"]) == ((3, "attention"), False), looked
+    assert looked.document["restored"] == {"messages": 2, "rows": [3, 4], "pending": 4}
+    words = copy.call("settle", "avvisi").stdout
+    assert words.startswith("Not acknowledged: this ledger is an older copy. Receipts name 2 messages")
+    assert "4 messages of the run would leave" in words
+    assert "`bulk-pec settle avvisi --acknowledge`" in words
+    refused(copy, "settle", "avvisi", "--acknowledge", "--sent", ends=(2, "usage"), words=["--sent"])
+    refused(copy, "settle", "avvisi", "--acknowledge", "001", ends=(2, "usage"), words=["a key"])
+    assert copy.ledger_content() == before
+    assert copy.call("settle", "avvisi", "--sent").code == 3
+    assert copy.call(*RUN).exit == (3, "attention")
+    assert copy.call("reconcile", "avvisi", "--json").exit == (3, "attention")
+    assert seen(provider)["posts"] == posts
+    acknowledged = copy.call("settle", "avvisi", "--acknowledge")
     assert acknowledged.code == 0, acknowledged
-    assert acknowledged.stdout.startswith("Acknowledged: this ledger is an older copy. 2 messages")
+    assert acknowledged.stdout.startswith("Acknowledged: this ledger is an older copy.")
+    assert "Nothing to acknowledge" in copy.call("settle", "avvisi", "--acknowledge").stdout
     assert copy.call(*RUN, "--max-messages", "1").exit == (75, "max_messages")
     assert shell.call("send", "avvisi", "--json").exit == (3, "attention"), (
         "the original is the older one now"
     )
-    assert shell.call("settle", "avvisi").code == 0
+    assert shell.call("settle", "avvisi", "--acknowledge").code == 0
     last = shell.call(*RUN)
     assert last.exit == (0, "complete"), last
     assert copy.call(*RUN).exit == (3, "attention")

@@ -22,6 +22,7 @@ from support.ledgers import (
     query,
 )
 
+from bulk_pec.domain.caps import Limits
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.ledger.checking import SHOWN, Checking, Report
 from bulk_pec.ledger.ledger import Ledger
@@ -34,6 +35,7 @@ def used(ledger: Ledger) -> Desk:
     again · 5 sending · 6 throttled, then sent · 7 never tried.
     """
     desk = Desk.of(ledger, load(ledger, 8))
+    desk.limits = Limits(price=50_000)
     ready = {one.id - desk.run.first_id: one for one in desk.pending()}
     for place, outcome in enumerate((SENT, REJECTED, NOT_SENT, IN_DOUBT, IN_DOUBT)):
         desk.sent(ready[place], outcome)
@@ -116,6 +118,14 @@ DAMAGES: dict[str, Damage] = {
         before="DROP INDEX uq_attempts_open",
     ),
     "tried again after it was rejected": Damage(_attempt(1, 2), "3", "message {1} was tried again after"),
+    "tried again after it was given up, with words that could deceive": Damage(
+        _attempt(3, 2),
+        "3",
+        "message {3} was tried again after",
+        before="UPDATE attempts SET settlement = 'operator', settled_facts = "
+        """'{"decision":"abandon","reason":"do not resend: \\"decision\\":\\"resend\\""}' """
+        "WHERE outcome = 'in_doubt' AND settlement IS NULL",
+    ),
     "tried again while in doubt": Damage(_attempt(3, 2), "3", "message {3} was tried again after"),
     "an attempt that is not counted": Damage(
         "UPDATE messages SET attempts = 0 WHERE id = :first", "3", "message {0} counts 0 attempts, and has 1"
@@ -149,6 +159,13 @@ DAMAGES: dict[str, Damage] = {
     "a cap that counts too much": Damage(
         "UPDATE usage SET used = 99", "7", "counts 99 addresses in its years"
     ),
+    "a budget that forgot one": Damage(
+        "UPDATE usage SET used = used - 50000 WHERE period = 'cost'", "7", "counts a cost of 200000, and its"
+    ),
+    "a cost of nothing": Damage(
+        "UPDATE usage SET used = 7 WHERE period = 'cost'", "7", "attempts come to 250000 (millionths"
+    ),
+    "a budget that is gone": Damage("DELETE FROM usage WHERE scope LIKE 'run:%'", "7", "counts a cost of 0,"),
     "another content": Damage(
         "UPDATE attempts SET digest = 'other' WHERE message = :first + 6 AND number = 2",
         "8",

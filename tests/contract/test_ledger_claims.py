@@ -253,6 +253,32 @@ def _until_waiting(ledger: Ledger, count: int) -> None:
 
 
 @pytest.mark.postgres
+def test_recovery_and_a_woken_hosts_answer_do_not_stop_each_other(postgres_url: str) -> None:
+    """Recovery that waits for an attempt holds no block: the tick that has the attempt may need one."""
+    with opened(postgres_url) as ledger, opened(postgres_url) as other, opened(postgres_url) as watcher:
+        desk = Desk.of(ledger, load(ledger, 2))
+        first, second = desk.pending()
+        attempt = desk.opened(first)
+        desk.opened(second)
+        expire(ledger, desk.worker)
+
+        with ThreadPoolExecutor(2) as hosts:
+            with opened(postgres_url) as third, third.database.transaction() as connection:
+                held = "SELECT 1 FROM attempts WHERE message = :id FOR UPDATE"
+                third.database.execute(connection, held, id=second.id)
+                recovering = hosts.submit(other.workers.recover, NOW + HOUR)
+                _until_waiting(watcher, 1)
+                third.database.execute(connection, "SELECT 1 FROM blocks FOR UPDATE NOWAIT")
+                closing = Closing(attempt, first.id, NOT_SENT, NOW + HOUR)
+                answering = hosts.submit(ledger.attempts.tick, desk.worker, [], [closing], NOW + HOUR)
+                _until_waiting(watcher, 2)
+            assert recovering.result() == 2
+            answering.result()
+        assert (desk.state(first), desk.state(second)) == ("pending", "in_doubt")
+        recount(watcher, desk.run)
+
+
+@pytest.mark.postgres
 def test_a_block_given_back_while_another_host_reopens_it_stays_open(postgres_url: str) -> None:
     """A message made pending in the very moment its block is judged done must not be forgotten."""
     with opened(postgres_url) as ledger, opened(postgres_url) as watcher:

@@ -15,6 +15,7 @@ from support.ledgers import (
     a_row,
     attempts,
     doubts,
+    end,
     harvest,
     load,
     mail,
@@ -200,3 +201,19 @@ def test_a_doubt_says_what_an_operator_needs(desk: Desk) -> None:
         1,
         "ufficio@example.com",
     )
+
+
+def test_only_a_harvest_that_began_afterwards_lets_it_go_again(ledger: Ledger) -> None:
+    """Whatever the clocks say: a walk begun before the decision may have passed the receipt's place."""
+    desk = Desk.of(ledger, load(ledger, 1))
+    (pending,) = desk.pending()
+    desk.sent(pending, IN_DOUBT)
+    walk = ledger.inbox.begin(desk.mailbox, NOW + HOUR)
+    ledger.doubts.decide(desk.run, ledger.doubts.of(desk.run), Decision.RESEND, Operator("mario"), NOW)
+    ledger.inbox.complete(walk, desk.mailbox, end(), NOW + 2 * HOUR)
+    assert desk.pending(NOW + 3 * HOUR) == []
+    other = ledger.inbox.mailbox_id("altro@example.com")
+    harvest(ledger, other, [], NOW + 3 * HOUR)
+    assert desk.pending(NOW + 3 * HOUR) == []
+    harvest(ledger, desk.mailbox, [], NOW - HOUR)
+    assert [one.id for one in desk.pending(NOW)] == [pending.id]

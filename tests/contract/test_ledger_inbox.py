@@ -297,7 +297,10 @@ def test_odd_subjects_and_senders_are_kept_as_they_were(ledger: Ledger) -> None:
 
 
 def test_what_is_unanswered_for_too_long_is_overdue(desk: Desk) -> None:
-    """From acceptance, else from sending; delivered, undelivered and unsent messages never are."""
+    """From acceptance, else from sending; delivered, undelivered and unsent messages never are.
+
+    Nor are those of a mailbox whose inbox could not be read.
+    """
     ledger, (first, second, third) = desk.ledger, desk.pending()
     desk.sent(first, at=NOW)
     desk.sent(second, at=NOW)
@@ -305,6 +308,7 @@ def test_what_is_unanswered_for_too_long_is_overdue(desk: Desk) -> None:
     harvest(ledger, desk.mailbox, [mail(ReceiptKind.ACCEPTED, second.reference, at=NOW + HOUR)])
     mark = ledger.inbox.mark_overdue
     assert mark(desk.run, NOW, NOW + 30 * HOUR) == 0
+    assert mark(desk.run, NOW + 1, NOW + 30 * HOUR, {desk.mailbox, desk.mailbox + 1}) == 0
     assert mark(desk.run, NOW + 1, NOW + 30 * HOUR) == 1
     assert [_delivery(ledger, desk.run, n) for n in (0, 1)] == ["overdue", "accepted"]
     recount(ledger, desk.run)

@@ -28,6 +28,7 @@ from support.ledgers import (
 )
 
 from bulk_pec import shipped
+from bulk_pec.domain.caps import Caps, Limits
 from bulk_pec.domain.errors import ConfigError, UsageError
 from bulk_pec.domain.exits import ExitCode
 from bulk_pec.domain.receipts import ReceiptKind
@@ -256,3 +257,39 @@ def test_an_upgrade_keeps_runs_and_messages(older: tuple[str, _Rows]) -> None:
         desk.sent(desk.pending()[0])
         load(ledger, [a_row(1, expires_at=NOW)], name="luglio")
         recount(ledger, ledger.runs.get("luglio"))
+
+
+def test_an_upgrade_keeps_what_waits_for_a_harvest_waiting(older: tuple[str, _Rows]) -> None:
+    """A message whose absence was accepted goes out again after one more whole harvest, not before."""
+    url, _ = older
+    database = Database(url, "write")
+    with database.transaction() as connection:
+        accepted = 'UPDATE messages SET harvest_after = :now, attempts = 1, mailbox_id = 1 WHERE "row" = 7'
+        database.execute(connection, accepted, now=NOW)
+    database.close()
+    with open_ledger(url, upgrade=True) as ledger:
+        desk = Desk.of(ledger, ledger.runs.get("giugno"))
+        assert 7 not in [one.row for one in desk.pending()]
+        harvest(ledger, desk.mailbox, [], NOW)
+        assert 7 in [one.row for one in desk.pending()]
+
+
+def test_an_upgrade_counts_the_addresses_of_earlier_attempts(empty_url: str, tmp_path: Path) -> None:
+    """What was sent before there were caps counts against them as it would now: each address once."""
+    Ledger(empty_url, "write", scripts=_scripts_of(tmp_path, "0002")).close()
+    several = "uno@example.org; due@example.org, tre@example.org UNO@example.org"
+    with open_ledger(f"sqlite:///{tmp_path / 'worked.db'}") as ledger:
+        desk = Desk.of(ledger, load(ledger, [a_row(1), a_row(2, recipient=several), a_row(3), a_row(4)]))
+        first, second, *_ = desk.pending()
+        desk.sent(first)
+        desk.sent(second, IN_DOUBT)
+        desk.leave()
+        rows = _content(ledger, _shape(empty_url))
+    _fill(empty_url, rows)
+    with open_ledger(empty_url, upgrade=True) as ledger:
+        counted = query(ledger, "SELECT units FROM attempts ORDER BY message")
+        assert [row["units"] for row in counted] == [1, 3]
+        limits = Limits({desk.mailbox: Caps(per_day=5)})
+        found = ledger.usage.standings(limits, [desk.mailbox], NOW)[desk.mailbox]
+        assert found is not None
+        assert found.left == 1

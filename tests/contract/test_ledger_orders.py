@@ -173,6 +173,28 @@ def test_orders_are_kept_for_the_record(ledger: Ledger) -> None:
     assert kept[0]["facts"]["messages"]["pending"] == 2
 
 
+@pytest.mark.parametrize("word", Word)
+@pytest.mark.parametrize(
+    ("given_at", "loaded_at"), [(NOW - 1, None), (NOW - 1, NOW - HOUR), (NOW + 1, NOW - HOUR)]
+)
+def test_an_order_for_an_earlier_run_of_the_name(
+    ledger: Ledger, word: Word, given_at: int, loaded_at: int | None
+) -> None:
+    """What was left beside a ledger that is gone is not obeyed by the one in its place."""
+    run = load(ledger, 2)
+    with pytest.raises(UsageError, match="another run of that name"):
+        ledger.orders.obey(Order(word, "giugno", "mario", given_at, loaded_at), LATER)
+    assert (_states(ledger), ledger.orders.of(run)) == (["pending"] * 2, [])
+    assert ledger.runs.get("giugno").state is RunState.LOADED
+
+
+def test_an_order_that_names_its_run_is_obeyed_whatever_the_clock_says(ledger: Ledger) -> None:
+    """The clock may have been set back since the run was loaded."""
+    run = load(ledger, 1)
+    obeyed = ledger.orders.obey(Order(Word.PAUSE, "giugno", "mario", NOW - HOUR, run.created_at), LATER)
+    assert obeyed.run.state is RunState.PAUSED
+
+
 def test_no_such_run(ledger: Ledger) -> None:
     """An order for a run that is not there is refused."""
     with pytest.raises(UsageError, match="maggio"):

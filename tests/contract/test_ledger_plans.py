@@ -218,7 +218,7 @@ def test_asking_whether_a_batch_was_said_before(desk: Desk) -> None:
     """A plan of a list asks the same a batch at a time: by run and key."""
     asked = [(row[1], row[4]) for row in map(a_row, range(1, 501))]
     with watched(desk.ledger) as explained:
-        assert len(desk.ledger.views.said_before(new_run().words_digest, asked)) == 500
+        assert len(desk.ledger.views.said_where(new_run().words_digest, asked)) == 500
     assert explained.scans() == []
     ((statement, plan),) = explained.plans()
     assert any(_reaches_by_key(line) for line in plan), (statement, plan)

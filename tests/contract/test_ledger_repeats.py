@@ -127,9 +127,8 @@ class TestStates:
         assert _repeats(ledger, [a_row(1)]).count == int(state not in NOT_SAID)
         digest = a_row(1)[4]
         asked = [("persona1@example.org", digest)]
-        assert ledger.views.said_before(new_run().words_digest, asked) == (
-            set() if state in NOT_SAID else set(asked)
-        )
+        said = ledger.views.said_where(new_run().words_digest, asked)
+        assert said == ({} if state in NOT_SAID else dict.fromkeys(asked, ("giugno", 1)))
 
     def test_refused_in_one_run_and_sent_in_another(self, ledger: Ledger) -> None:
         """One that said it is enough."""
@@ -225,12 +224,12 @@ class TestSaidBefore:
         rows = [a_row(number) for number in range(20, 40)]
         rows[0] = (*rows[0][:4], b"other words", None, None)
         rows[1] = (rows[1][0], "altra", *rows[1][2:])
-        said = ledger.views.said_before(new_run().words_digest, [(row[1], row[4]) for row in rows])
-        assert said == {(a_row(number)[1], a_row(number)[4]) for number in range(22, 31)}
+        said = ledger.views.said_where(new_run().words_digest, [(row[1], row[4]) for row in rows])
+        assert said == {(a_row(row)[1], a_row(row)[4]): ("giugno", row) for row in range(22, 31)}
         assert _repeats(ledger, rows).count == len(said)
 
     def test_another_template_and_nothing(self, ledger: Ledger) -> None:
         """Other templates have said nothing of it; asking for nothing is no error."""
         load(ledger, 2)
-        assert ledger.views.said_before(OTHER, [(a_row(1)[1], a_row(1)[4])]) == set()
-        assert ledger.views.said_before(new_run().words_digest, []) == set()
+        assert ledger.views.said_where(OTHER, [(a_row(1)[1], a_row(1)[4])]) == {}
+        assert ledger.views.said_where(new_run().words_digest, []) == {}

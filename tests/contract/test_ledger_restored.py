@@ -1,4 +1,4 @@
-"""A restored or copied ledger: a receipt for a message that was never tried stops the run until `settle`."""
+"""A restored or copied ledger: a receipt for what never left here stops every run until `settle`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import pytest
 from support.ledgers import (
     HOUR,
     IN_DOUBT,
+    NOT_SENT,
     NOW,
+    REFUSED,
+    THROTTLED,
     Desk,
     harvest,
     load,
@@ -17,8 +20,10 @@ from support.ledgers import (
     recount,
 )
 
+from bulk_pec.domain.outcomes import Outcome
 from bulk_pec.domain.receipts import ReceiptKind
-from bulk_pec.ledger.doubts import Operator
+from bulk_pec.domain.states import RunState
+from bulk_pec.ledger.doubts import Decision, Operator
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Restored
 
@@ -38,14 +43,50 @@ def _read(desk: Desk, *places: int, kind: ReceiptKind = ReceiptKind.ACCEPTED, at
 
 
 def test_it_is_noticed_and_nothing_more_is_sent(desk: Desk) -> None:
-    """The run is marked, the rows are named, and the ledger takes no intent of it; other runs go on."""
+    """The run is marked, the rows are named, and the ledger takes no intent of it, nor of any other run."""
     other = Desk.of(desk.ledger, load(desk.ledger, 1, name="luglio"))
     _read(desk, *range(12))
     assert desk.ledger.runs.get("giugno").restored_at == LATER
     assert desk.ledger.runs.restored(desk.run) == Restored(12, tuple(range(1, 11)))
     assert desk.open(desk.pending()[0]) is None
-    assert other.open(other.pending()[0]) is not None
+    assert other.open(other.pending()[0]) is None
     assert desk.ledger.runs.restored(other.run) is None
+    assert desk.ledger.runs.copies() == {"giugno": Restored(12, tuple(range(1, 11)))}
+    assert desk.ledger.orders.state(other.run) == (RunState.LOADED, True)
+
+
+def test_every_run_that_shows_it_is_acknowledged(desk: Desk) -> None:
+    """The word for one run does not stand for another: it is given where the rows were shown."""
+    other = Desk.of(desk.ledger, load(desk.ledger, 2, name="luglio"))
+    third = Desk.of(desk.ledger, load(desk.ledger, 1, name="agosto"))
+    _read(desk, 0)
+    _read(other, 1, at=LATER + 1)
+    assert list(desk.ledger.runs.copies()) == ["giugno", "luglio"]
+    for one in (desk, other):
+        assert third.open(third.pending()[0]) is None
+        assert desk.ledger.doubts.acknowledge(one.run, Operator("mario"), LATER + 2)
+    assert desk.ledger.runs.copies() == {}
+    assert third.open(third.pending()[0]) is not None
+
+
+@pytest.mark.parametrize("outcome", [NOT_SENT, THROTTLED, REFUSED])
+def test_an_attempt_that_did_not_leave_is_no_attempt(desk: Desk, outcome: Outcome) -> None:
+    """Its receipt can only be of another copy's sending."""
+    first, *_ = desk.pending()
+    desk.sent(first, outcome)
+    _read(desk, 0)
+    assert desk.ledger.runs.restored(desk.run) == Restored(1, (1,))
+    assert desk.open(desk.pending()[0]) is None
+
+
+@pytest.mark.parametrize("decision", Decision)
+def test_what_a_person_decided_is_no_sign(desk: Desk, decision: Decision) -> None:
+    """The attempt may have left, whatever was said of it."""
+    first, *_ = desk.pending()
+    desk.sent(first, IN_DOUBT)
+    desk.ledger.doubts.decide(desk.run, desk.ledger.doubts.of(desk.run), decision, Operator("mario"), LATER)
+    _read(desk, 0)
+    assert desk.ledger.runs.copies() == {}
 
 
 def test_what_was_tried_is_no_sign(desk: Desk) -> None:

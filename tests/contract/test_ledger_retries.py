@@ -146,3 +146,52 @@ def test_a_run_of_many_pages(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) ->
     for pending in desk.pending():
         desk.sent(pending, REJECTED)
     assert _rows(ledger, _retry(ledger, desk.run, [Class.REJECTED])) == list(range(1, 9))
+
+
+@pytest.mark.parametrize(
+    ("one", "kind", "why"),
+    [
+        (Class.ABANDONED, ReceiptKind.DELIVERED, "the first has arrived"),
+        (Class.ABANDONED, ReceiptKind.ACCEPTED, "the first has left"),
+        (Class.REJECTED, ReceiptKind.ACCEPTED, "the first has left"),
+        (Class.UNDELIVERED, ReceiptKind.DELIVERED, "the first has arrived"),
+        (Class.OVERDUE, ReceiptKind.DELIVERED, "the first has arrived"),
+    ],
+)
+def test_what_did_not_fail_after_all_is_not_sent_again(
+    ledger: Ledger, old: Run, one: Class, kind: ReceiptKind, why: str
+) -> None:
+    """A receipt that comes between the retry and its sending cancels the second copy, and only that one."""
+    made = _retry(ledger, old, list(Class))
+    first = message(ledger, old.first_id + ROWS[one] - 1)
+    desk = Desk.of(ledger, made)
+    harvest(ledger, desk.mailbox, [mail(kind, first["reference"])], LATER)
+    rest = [place for place in range(1, 6) if place != ROWS[one]]
+    assert [pending.row for pending in desk.pending(LATER)] == rest
+    recount(ledger, made)
+    second = message(ledger, made.first_id + ROWS[one] - 1)
+    assert (second["state"], second["reason"]) == ("cancelled", why)
+
+
+def test_a_retry_of_a_retry_looks_at_the_first_of_all(ledger: Ledger, old: Run) -> None:
+    """The first copy arrives while the second retry waits."""
+    middle = _retry(ledger, old, [Class.ABANDONED])
+    desk = Desk.of(ledger, middle)
+    desk.sent(desk.pending(LATER)[0], REJECTED)
+    last = _retry(ledger, middle, [Class.REJECTED], "giugno.retry-2")
+    waiting = Desk.of(ledger, last)
+    assert len(waiting.pending(LATER)) == 1
+    first = message(ledger, old.first_id + ROWS[Class.ABANDONED] - 1)
+    harvest(ledger, desk.mailbox, [mail(ReceiptKind.DELIVERED, first["reference"])], LATER)
+    assert waiting.pending(LATER) == []
+    assert message(ledger, last.first_id)["reason"] == "the first has arrived"
+    recount(ledger, last)
+
+
+def test_a_notice_that_comes_late_takes_nothing_away(ledger: Ledger, old: Run) -> None:
+    """What is still failed, whatever else is said of it, is sent again."""
+    made = _retry(ledger, old, list(Class))
+    references = [message(ledger, old.first_id + place - 1)["reference"] for place in range(1, 6)]
+    desk = Desk.of(ledger, made)
+    harvest(ledger, desk.mailbox, [mail(ReceiptKind.UNDELIVERED, one) for one in references], LATER)
+    assert [pending.row for pending in desk.pending(LATER)] == [1, 2, 3, 4, 5]

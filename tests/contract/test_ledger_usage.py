@@ -16,6 +16,7 @@ from support.ledgers import (
     SENT,
     THROTTLED,
     Desk,
+    a_row,
     load,
     opened,
     query,
@@ -90,6 +91,22 @@ def test_a_cap_takes_what_fits(ledger: Ledger, caps: dict[str, int]) -> None:
     assert _open(desk, pending[4:], limits).opened == {}
 
 
+@pytest.mark.parametrize("room", [{"per_day": 1}, {"budget": PRICE}], ids=["cap", "budget"])
+def test_what_is_not_opened_leaves_its_room_to_the_next(ledger: Ledger, room: dict[str, int]) -> None:
+    """Of three intents the first two cannot be opened: the last one of the same commit has the one place."""
+    rows = [a_row(1, expires_at=NOW + 1), a_row(2), a_row(3), a_row(4)]
+    desk = Desk.of(ledger, load(ledger, rows))
+    expired, other, third, fourth = desk.pending()
+    limits = _limits(desk, **room)
+    intents = [desk.intent(expired), desk.intent(other, number=7), desk.intent(third), desk.intent(fourth)]
+    tick = ledger.attempts.tick(desk.worker, intents, [], NOW + 1, limits)
+    recount(ledger, desk.run)
+    assert set(tick.opened) == {third.id}
+    assert set(tick.refused) == {fourth.id}
+    assert [desk.state(one) for one in (expired, other)] == ["cancelled", "pending"]
+    assert _used(ledger) == _periods(1, PRICE)
+
+
 def test_a_budget_takes_what_it_can_pay(ledger: Ledger) -> None:
     """Money is counted for the run, whatever the mailbox: 0.15 EUR pay for three of 0.05."""
     desk = Desk.of(ledger, load(ledger, 5))
@@ -148,6 +165,17 @@ def test_it_is_given_back_to_the_period_it_was_taken_from(ledger: Ledger) -> Non
     assert (used[PERIOD(NOW).day], used[PERIOD(NOW + DAY).day]) == (0, 1)
 
 
+def test_a_cost_is_given_back_as_it_was_booked(ledger: Ledger) -> None:
+    """The price changed between intent and answer: what was booked for the attempt goes, and nothing else."""
+    desk = Desk.of(ledger, load(ledger, 2))
+    first, second = desk.pending()
+    dear = replace(_limits(desk), price=3 * PRICE)
+    tick = _open(desk, [first], _limits(desk))
+    _open(desk, [second], dear)
+    _close(desk, tick, NOT_SENT, dear)
+    assert _used(ledger) == _periods(1, 3 * PRICE)
+
+
 def test_a_new_day_begins_with_nought(ledger: Ledger) -> None:
     """The month goes on counting."""
     desk = Desk.of(ledger, load(ledger, 4))
@@ -159,7 +187,10 @@ def test_a_new_day_begins_with_nought(ledger: Ledger) -> None:
 
 
 def test_a_ledger_older_than_its_accounts_is_counted_once(ledger_url: str) -> None:
-    """Where a mailbox has no row yet, what its attempts hold is the beginning; after that rows are kept."""
+    """Where a mailbox has no row yet, what its attempts hold is the beginning; after that rows are kept.
+
+    Such attempts have no cost of their own: they count at today's price.
+    """
     with opened(ledger_url) as ledger:
         desk = Desk.of(ledger, load(ledger, 8))
         limits = _limits(desk)
@@ -170,6 +201,7 @@ def test_a_ledger_older_than_its_accounts_is_counted_once(ledger_url: str) -> No
         desk.leave()
         with ledger.database.transaction() as connection:
             ledger.database.execute(connection, "DELETE FROM usage")
+            ledger.database.execute(connection, "UPDATE attempts SET cost = NULL")
     with opened(ledger_url) as ledger:
         desk = Desk.of(ledger, desk.run)
         _open(desk, desk.pending()[:1], limits)

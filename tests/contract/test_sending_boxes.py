@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from support.fault_server import Act, FaultServer, Wire, answer
 from support.ledgers import query
 from support.sending import REJECTED, SENT, Room, room
 
-from bulk_pec.domain.caps import Caps
+from bulk_pec.domain.caps import Caps, Limits
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.outcomes import Verdict
+from bulk_pec.ledger.attempts import Refusal
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.sending.boxes import Boxes
+from bulk_pec.sending.committer import LedgerThread
+from bulk_pec.sending.health import Health
+from bulk_pec.sending.options import Stopped
+from bulk_pec.sending.room import Room as Space
 from bulk_pec.sending.stops import Stops
 
 pytestmark = pytest.mark.anyio
@@ -85,7 +92,8 @@ async def test_a_refused_mailbox_stops_itself_alone(ledger: Ledger) -> None:
         done = await ours.send(server.url, rate=200.0, concurrency=1)
     assert _senders(server) == {ONE: 1, OTHER: 11}
     assert ours.states() == {"sent": 11, "pending": 1}
-    assert done.stranded == {ONE: 1}
+    assert (done.stranded, done.awaited) == ({ONE: 1}, (ONE,))
+    assert "Unauthorized" in done.stopped[ONE].note
     assert done.reason is Reason.CREDENTIALS
     assert ONE in done.note
     assert OTHER not in done.note
@@ -133,6 +141,32 @@ async def test_a_full_mailbox_sends_nothing(ledger: Ledger) -> None:
     assert "90% full" in done.note
 
 
+async def test_a_mailbox_that_is_known_to_be_stopped_is_not_tried(ledger: Ledger) -> None:
+    """What the start has seen of it counts from the first message on; with none left nothing is posted."""
+    ours = _two(ledger, 6)
+    unread = Stopped(Reason.UNAVAILABLE, "its inbox was not read")
+    ours.boxes = [replace(ours.boxes[0], stopped=unread), ours.boxes[1]]
+    async with FaultServer(SENT) as server:
+        done = await ours.send(server.url, rate=200.0, max_messages=4)
+        assert (_senders(server), done.reason) == ({OTHER: 4}, Reason.MAX_MESSAGES)
+        assert done.stopped == {ONE: unread}
+        refused = Stopped(Reason.CREDENTIALS, "wrong password")
+        ours.boxes = [ours.boxes[0], replace(ours.boxes[1], stopped=refused)]
+        done = await _again(ours).send(server.url, rate=200.0)
+    assert (len(server.posts), done.reason) == (4, Reason.UNAVAILABLE)
+    assert done.awaited == (ONE, OTHER)
+
+
+async def test_health_is_judged_over_all_that_one_start_sends(ledger: Ledger) -> None:
+    """Rejections that one engine saw count in the next one of the same start: 30 and 20 are enough."""
+    ours, health = room(ledger, 60), Health(0.2)
+    async with FaultServer(REJECTED) as server:
+        first = await ours.send(server.url, health=health, concurrency=1, max_messages=30)
+        assert first.reason is Reason.MAX_MESSAGES
+        second = await _again(ours).send(server.url, health=health, concurrency=1)
+    assert (second.reason, len(server.posts)) == (Reason.BREAKER, 50)
+
+
 async def test_when_mailboxes_stop_for_several_reasons_the_one_that_passes_is_named(ledger: Ledger) -> None:
     """One is refused, the other has come to its cap: tomorrow the run goes on, so it ends with the cap."""
     ours = _two(ledger, 12, lambda address: Caps(per_day=None if address == ONE else 3))
@@ -157,6 +191,31 @@ async def test_a_cap_is_never_overrun_and_used_whole(ledger: Ledger, caps: Caps,
         assert done.again_at > ours.clock.now()
         again = await _again(ours).send(server.url)
     assert (again.reason, len(server.posts)) == (Reason.CAP, 7)
+
+
+@pytest.mark.parametrize(
+    ("why", "units", "reason"),
+    [
+        (Refusal.CAP, 2, None),
+        (Refusal.CAP, 3, Reason.CAP),
+        (Refusal.BUDGET, 1, None),
+        (Refusal.BUDGET, 2, Reason.BUDGET),
+    ],
+)
+async def test_a_refusal_stops_nothing_where_there_is_room_by_now(
+    ledger: Ledger, why: Refusal, units: int, reason: Reason | None
+) -> None:
+    """An intent was refused while another held the room, and that one did not leave: the mailbox goes on."""
+    ours = room(ledger, 1)
+    box = ours.box(caps=Caps(per_day=2))
+    budget = 50_000 if units == 1 else 49_999
+    limits = Limits({box.id: box.limits.caps}, price=50_000, budget=budget if why is Refusal.BUDGET else None)
+    boxes = Boxes([box], ours.stops, ours.clock)
+    space = Space(LedgerThread(), ledger.usage, boxes, limits, run=ours.run, clock=ours.clock)
+    await space.look()
+    await space.short(why, box.id, units)
+    assert ours.stops.reason is reason
+    assert boxes.live() == ([] if reason else [box.id])
 
 
 async def test_what_did_not_leave_is_given_back_to_the_cap(ledger: Ledger) -> None:

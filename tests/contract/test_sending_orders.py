@@ -149,3 +149,21 @@ async def test_a_ledger_that_is_an_older_copy(ledger: Ledger) -> None:
         fresh = Room(ledger, ours.run)
         await fresh.send(server.url)
     assert server.posts == [], "the ledger refuses by itself"
+
+
+async def test_another_run_of_an_older_copy(ledger: Ledger) -> None:
+    """What one run's receipts show holds back every start, and the run to settle is named."""
+    shown, ours = room(ledger, 2, name="altro elenco"), room(ledger, 3)
+    ids = query(ledger, "SELECT reference FROM messages WHERE run_id = :run ORDER BY id", run=shown.run.id)
+    box = ledger.inbox.mailbox_id(MAILBOX)
+    mails = [mail(ReceiptKind.ACCEPTED, ids[1]["reference"])]
+    ledger.inbox.add_page(ledger.inbox.begin(box, NOW), box, mails, NOW)
+    _orders(ours).look(ours.stops)
+    assert (ours.stops.reason, ours.stops.held_back) == (Reason.ATTENTION, True)
+    assert "'altro elenco' (rows 2)" in ours.stops.note
+    assert "`bulk-pec settle 'altro elenco'`" in ours.stops.note
+    async with FaultServer(SENT) as server:
+        fresh = Room(ledger, ours.run)
+        await fresh.send(server.url)
+    assert server.posts == []
+    assert ours.states() == {"pending": 3}

@@ -59,7 +59,7 @@ def test_a_frozen_sender_wakes_and_sends_nothing_twice(tmp_path: Path, postgres_
             left = other.status("avvisi")["messages"]
             assert (left["pending"], left["sending"]) == (0, 0)
             assert 0 < left["in_doubt"] <= CONCURRENCY
-            assert code in {3, 75}
+            assert code == 75, "doubts that reading the inbox may settle"
             frozen.send_signal(signal.SIGCONT)
             woken = engine.ended(frozen)
         assert woken.code not in {1, 2}, woken

@@ -7,8 +7,11 @@ docs/semantics.md and not from the ledger's code, and compares after every step.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -31,19 +34,26 @@ from support.ledgers import (
     recount,
 )
 
+from bulk_pec.domain.calendar import Calendar
+from bulk_pec.domain.caps import Caps, Limits
 from bulk_pec.domain.outcomes import Outcome
 from bulk_pec.domain.receipts import RECEIPTS, ReceiptKind
 from bulk_pec.domain.states import RunState
-from bulk_pec.ledger.attempts import Closing, Intent
+from bulk_pec.ledger.attempts import Closing, Intent, Refusal, Tick
 from bulk_pec.ledger.doubts import Doubt, Operator
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.workers import Worker
 
 MESSAGES = 4
+PRICES = (50_000, 70_000)
+"""Of a message, before and after the price has changed; millionths of EUR."""
+ROME = ZoneInfo("Europe/Rome")
 OUTCOMES = (SENT, REJECTED, NOT_SENT, THROTTLED, REFUSED, IN_DOUBT)
 _AGAIN = {"not_sent", "throttled", "refused"}
 _outcomes = st.sampled_from(OUTCOMES)
 _messages = st.integers(0, MESSAGES - 1)
+_caps = st.sampled_from([None, None, 1, 2, 3, 5])
 
 
 @dataclass
@@ -84,11 +94,17 @@ class LedgerMachine(RuleBasedStateMachine):
         """The run, loaded."""
         return load(self.ledger, MESSAGES)
 
-    @initialize()
-    def start(self) -> None:
-        """Load the run and register the first worker."""
+    @initialize(caps=st.builds(Caps, _caps, _caps, _caps), budget=_caps)
+    def start(self, caps: Caps, budget: int | None) -> None:
+        """Load the run, register the first worker, and say what it may send and spend."""
         self.run = self.new_run()
         self.desk = Desk.of(self.ledger, self.run)
+        self.limits = Limits(
+            {self.desk.mailbox: caps},
+            Calendar("Europe/Rome").period,
+            PRICES[0],
+            None if budget is None else budget * PRICES[0],
+        )
         self.references = {
             row["id"]: row["reference"] for row in query(self.ledger, "SELECT id, reference FROM messages")
         }
@@ -119,11 +135,58 @@ class LedgerMachine(RuleBasedStateMachine):
             assert self.desk.open(pending, self.tick()) is None
             assert self.ledger.doubts.acknowledge(self.run, Operator("the machine"), self.tick())
         assert identity not in self.waits_since, "no harvest has ended since its absence was accepted"
-        attempt = self.desk.open(pending, self.tick())
-        assert (attempt is not None) == self.may_leave(identity)
-        if attempt is None:
+        moment = self.tick()
+        lacking = self.lacking(identity, moment)
+        intent = self.desk.intent(pending, units=self.units(identity))
+        tick = self.commit([intent], [], moment)
+        assert (identity in tick.opened) == (self.may_leave(identity) and lacking is None)
+        assert tick.refused == ({} if lacking is None else {identity: lacking})
+        if not tick.opened:
             return multiple()
-        return Attempt(attempt, identity, self.desk.worker.id)
+        return Attempt(tick.opened[identity], identity, self.desk.worker.id)
+
+    def commit(
+        self, intents: list[Intent], closings: list[Closing], now: int, worker: Worker | None = None
+    ) -> Tick:
+        """One transaction of a worker, the one at work unless named, under the machine's limits."""
+        by = worker or self.desk.worker
+        return self.ledger.attempts.tick(by, intents, closings, now, self.limits)
+
+    def units(self, identity: int) -> int:
+        """How many addresses a message has: the third one two."""
+        return 2 if identity - self.run.first_id == 2 else 1
+
+    def used(self) -> tuple[Counter[str], int]:
+        """Addresses by day, month and year in Rome, and money: counted from the attempts alone."""
+        counted: Counter[str] = Counter()
+        cost = 0
+        for row in query(self.ledger, "SELECT opened_at, units, cost, outcome FROM attempts"):
+            if row["outcome"] in {None, "sent", "in_doubt"}:
+                cost += row["cost"]
+                counted.update(dict.fromkeys(_periods(row["opened_at"]), row["units"]))
+        return counted, cost
+
+    def lacking(self, identity: int, moment: int) -> Refusal | None:
+        """What there is not enough of for one more attempt of a message; money comes first."""
+        counted, cost = self.used()
+        if self.limits.budget is not None and cost + self.limits.price > self.limits.budget:
+            return Refusal.BUDGET
+        units = self.units(identity)
+        full = any(
+            cap is not None and counted[period] + units > cap
+            for period, cap in zip(_periods(moment), self.caps(), strict=True)
+        )
+        return Refusal.CAP if full else None
+
+    def caps(self) -> tuple[int | None, int | None, int | None]:
+        """Of a day, a month and a year."""
+        caps = self.limits.caps[self.desk.mailbox]
+        return caps.per_day, caps.per_month, caps.per_year
+
+    @rule()
+    def another_price(self) -> None:
+        """The configuration changes: from now on a message costs more, or less."""
+        self.limits = replace(self.limits, price=sum(PRICES) - self.limits.price)
 
     def may_leave(self, identity: int) -> bool:
         """Whether an intent for a message that was handed out must be taken."""
@@ -138,19 +201,19 @@ class LedgerMachine(RuleBasedStateMachine):
             return  # the ledger would rightly take it, and nobody would hold the attempt
         block = self.desk.blocks[0].id if self.desk.blocks else 1
         intent = Intent(identity, number, block, self.desk.mailbox, f"d{identity}", None)
-        assert self.ledger.attempts.tick(self.desk.worker, [intent], [], self.tick()).opened == {}
+        assert self.commit([intent], [], self.tick()).opened == {}
 
     @rule(attempt=attempts, outcome=_outcomes)
     def answer(self, attempt: Attempt, outcome: Outcome) -> None:
         """An answer is recorded: on time, late, or once more."""
         closing = Closing(attempt.id, attempt.message, outcome, self.tick())
-        self.ledger.attempts.tick(self.desk.worker, [], [closing], self.now)
+        self.commit([], [closing], self.now)
 
     @rule(attempt=attempts, first=_outcomes, second=_outcomes)
     def answer_twice_at_once(self, attempt: Attempt, first: Outcome, second: Outcome) -> None:
         """Two answers for one attempt share a commit."""
         closings = [Closing(attempt.id, attempt.message, one, self.tick()) for one in (first, second)]
-        self.ledger.attempts.tick(self.desk.worker, [], closings, self.now)
+        self.commit([], closings, self.now)
 
     @rule()
     def crash_and_recover(self) -> None:
@@ -270,6 +333,22 @@ class LedgerMachine(RuleBasedStateMachine):
             recount(self.ledger, self.run)
 
     @invariant()
+    def no_cap_is_overrun(self) -> None:
+        """Invariant 7: what counts is within every cap and the budget, and is what the rows say."""
+        if not self.references_known():
+            return
+        counted, cost = self.used()
+        for length, cap in zip((10, 7, 4), self.caps(), strict=True):
+            most = max((count for period, count in counted.items() if len(period) == length), default=0)
+            assert cap is None or most <= cap
+        assert self.limits.budget is None or cost <= self.limits.budget
+        rows = query(self.ledger, "SELECT period, used FROM usage")
+        assert {row["period"]: row["used"] for row in rows if row["used"]} == {
+            **counted,
+            **({"cost": cost} if cost else {}),
+        }
+
+    @invariant()
     def finished_means_settled(self) -> None:
         """Invariant 10."""
         if self.references_known():
@@ -298,6 +377,12 @@ class LedgerMachine(RuleBasedStateMachine):
         """Close the ledger and remove its folder."""
         self.ledger.close()
         self._folder.cleanup()
+
+
+def _periods(moment: int) -> tuple[str, str, str]:
+    """The day, month and year that clocks in Rome show at a moment in milliseconds."""
+    day = datetime.fromtimestamp(moment / 1000, ROME).strftime("%Y-%m-%d")
+    return day, day[:7], day[:4]
 
 
 TestLedgerMachine = LedgerMachine.TestCase

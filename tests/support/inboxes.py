@@ -202,11 +202,13 @@ class Case:
         self.clock.wait(1000)
         await Harvester(self.inbox, self.ledger.inbox, self.clock).harvest(BOX)
 
-    async def settle(self, *, configured: bool = True) -> Settled:
+    async def settle(self, *, configured: bool = True, unread: bool = False) -> Settled:
         """Look at the doubts; the counters must hold afterwards."""
         options = SettleOptions(self.policy, SETTLE_AFTER, FULL_AT)
         settler = Settler(self.inbox, self.ledger.doubts, options, self.clock, self.ledger.inbox)
-        settled = await settler.settle(self.run, {self.box: BOX} if configured else {})
+        settled = await settler.settle(
+            self.run, {self.box: BOX} if configured else {}, {self.box} if unread else set()
+        )
         recount(self.ledger, self.run)
         return settled
 

@@ -15,11 +15,12 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from bulk_pec import shipped
+from bulk_pec.domain.caps import Limits
 from bulk_pec.domain.inbox import InboxItem
 from bulk_pec.domain.outcomes import Outcome, Verdict
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.states import Delivery, MessageState, SetAside
-from bulk_pec.ledger.attempts import Closing, Intent
+from bulk_pec.ledger.attempts import NO_LIMITS, Closing, Intent
 from bulk_pec.ledger.claims import Block, PendingMessage
 from bulk_pec.ledger.database import Mode
 from bulk_pec.ledger.inbox import Mail, WalkEnd
@@ -146,6 +147,7 @@ class Desk:
         worker: Registered.
         mailbox: The ledger's id of the mailbox it sends from.
         blocks: Those it holds.
+        limits: Prices, caps and budget that its ticks are held to.
     """
 
     ledger: Ledger
@@ -153,6 +155,7 @@ class Desk:
     worker: Worker
     mailbox: int
     blocks: list[Block] = field(default_factory=list)
+    limits: Limits = NO_LIMITS
 
     @classmethod
     def of(cls, ledger: Ledger, run: Run, *, lease: int = LEASE, claim: bool = True) -> Desk:
@@ -184,7 +187,7 @@ class Desk:
 
     def open(self, pending: PendingMessage, now: int = NOW, **changed: Any) -> int | None:
         """Write an intent; the attempt's id, or None if the ledger refused it. The counters must hold."""
-        tick = self.ledger.attempts.tick(self.worker, [self.intent(pending, **changed)], [], now)
+        tick = self.ledger.attempts.tick(self.worker, [self.intent(pending, **changed)], [], now, self.limits)
         recount(self.ledger, self.run)
         return tick.opened.get(pending.id)
 
@@ -198,7 +201,8 @@ class Desk:
         self, attempt: int, identity: int, outcome: Outcome, *, at: int = NOW + 1_000, wait: int | None = None
     ) -> None:
         """Write an outcome. The counters must hold."""
-        self.ledger.attempts.tick(self.worker, [], [Closing(attempt, identity, outcome, at, wait)], at)
+        closing = Closing(attempt, identity, outcome, at, wait)
+        self.ledger.attempts.tick(self.worker, [], [closing], at, self.limits)
         recount(self.ledger, self.run)
 
     def sent(self, pending: PendingMessage, outcome: Outcome = SENT, *, at: int = NOW + 1_000) -> int:

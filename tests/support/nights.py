@@ -18,8 +18,9 @@ from support.sending import room as loaded
 from support.virtual_provider import LoopClock, VirtualProvider
 
 from bulk_pec.domain.calendar import Calendar
+from bulk_pec.domain.errors import BulkPecError
 from bulk_pec.domain.exits import Exit
-from bulk_pec.domain.letters import Secret
+from bulk_pec.domain.letters import Mailbox, Secret
 from bulk_pec.domain.outcomes import Outcome
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Run
@@ -69,6 +70,7 @@ class Nights:
         provider: Played.
         said: What the job told people.
         rules: See `bulk_pec.nightly.Rules`.
+        mailboxes: To send from.
     """
 
     ledger: Ledger
@@ -76,6 +78,7 @@ class Nights:
     clock: LoopClock
     provider: VirtualProvider
     rules: Rules
+    mailboxes: list[Mailbox] = field(default_factory=lambda: [MAILBOX])
     said: list[str] = field(default_factory=list)
     listeners: list[Listener] = field(default_factory=list)
 
@@ -92,12 +95,19 @@ class Nights:
             return Ending(rounds.done.error.exit, found, rounds)
         return Ending(exit_of(found, rounds.ended()), found, rounds)
 
+    async def reconcile(self) -> BulkPecError | None:
+        """The inboxes read and doubts settled, as `reconcile` does; what it ends with, if not the status."""
+        rounds = Rounds(self._parts(Limits()))
+        await rounds.reconcile()
+        recount(self.ledger, self.run)
+        return rounds.done.error
+
     def _parts(self, limits: Limits) -> Parts:
         return Parts(
             ledger=self.ledger,
             run=self.run,
             letters=composer(),
-            mailboxes=[MAILBOX],
+            mailboxes=self.mailboxes,
             provider=self._open,
             clock=self.clock,
             rules=self.rules,

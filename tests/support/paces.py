@@ -102,6 +102,14 @@ class Bench:
             yield pace
             background.cancel_scope.cancel()
 
+    def take_away(self, box: int, seconds: float) -> None:
+        """As if other processes had all slots of a mailbox for so long."""
+        database = self._ledger.database
+        until = (self._clock.now() + round(seconds * 1000)) * 1000
+        with database.transaction() as connection:
+            taken = "UPDATE paces SET next_at = :until WHERE scope = :scope"
+            database.execute(connection, taken, until=until, scope=f"mailbox:{box}")
+
     async def again(
         self, many: Callable[[Pace, int], Awaitable[list[float]]], count: int, rate: float, stops: Stops
     ) -> list[float]:

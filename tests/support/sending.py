@@ -25,6 +25,7 @@ from bulk_pec.ledger.runs import Run
 from bulk_pec.provider.client import PecClient
 from bulk_pec.provider.transport import open_http
 from bulk_pec.sending.engine import Engine
+from bulk_pec.sending.health import Health
 from bulk_pec.sending.options import MailboxLimits, SendingMailbox, SendOptions, Sent
 from bulk_pec.sending.stops import Stops
 
@@ -63,7 +64,7 @@ class Room:
 
     @asynccontextmanager
     async def engine(
-        self, url: str, letters: Composer | None = None, **options: Any
+        self, url: str, letters: Composer | None = None, health: Health | None = None, **options: Any
     ) -> AsyncIterator[Engine]:
         """An engine that speaks to `url`; `options` change those of `OPTIONS`."""
         chosen = replace(OPTIONS, **options)
@@ -79,6 +80,7 @@ class Room:
                 clock=self.clock,
                 stops=self.stops,
                 watch=self._watch,
+                health=health,
             )
 
     def box(

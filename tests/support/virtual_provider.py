@@ -59,11 +59,12 @@ class LoopClock:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A POST /send whose first byte came: when (true time), to whom, with which subject."""
+    """A POST /send whose first byte came: when (true time), to whom, with which subject, from whom."""
 
     at: int
     recipient: str
     subject: str
+    sender: str
 
 
 @dataclass
@@ -79,10 +80,14 @@ class VirtualProvider(httpx.AsyncBaseTransport):
         refused: The body of the 4xx that a recipient is refused with, if any.
         receipts: Minutes after which a recipient's receipts come: of acceptance, of delivery; None: never.
         fails: Whether a recipient's provider says that it was not delivered.
-        share: How full the mailbox is at a moment.
-        reads: When the inbox was read.
+        share: How full a mailbox is at a moment.
+        shares: The same of single mailboxes, by user name.
+        wrong: The status that every call for a mailbox is answered with, by user name, if it is no good one.
+        reads: When an inbox was read.
+        asked: Every call that was answered: the method, and for which user name.
         unreached: True times at which it could not be reached.
-        mail: Everything that is, or will be, in the inbox: when it arrives, its subject.
+        mail: Everything that is, or will be, in the inboxes: when it arrives, its subject, the user name.
+        on_connect: Called with the true time when it was reached.
         on_post: Called with the true time when a message was taken.
     """
 
@@ -95,9 +100,13 @@ class VirtualProvider(httpx.AsyncBaseTransport):
     receipts: Callable[[str], tuple[int, int] | None] = lambda _: (1, 3)
     fails: Callable[[str], bool] = lambda _: False
     share: Callable[[int], float] = lambda _: 0.1
+    shares: dict[str, Callable[[int], float]] = field(default_factory=dict)
+    wrong: Callable[[str], int | None] = lambda _: None
     reads: list[int] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
     unreached: list[int] = field(default_factory=list)
-    mail: list[tuple[int, str]] = field(default_factory=list)
+    mail: list[tuple[int, str, str]] = field(default_factory=list)
+    on_connect: Callable[[int], None] = lambda _: None
     on_post: Callable[[int], None] = lambda _: None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -115,17 +124,24 @@ class VirtualProvider(httpx.AsyncBaseTransport):
             raise httpx.ConnectError("refused")
         if trace is not None:
             await trace(FIRST_BYTE, {"request": SimpleNamespace(method=request.method.encode())})
+        self.on_connect(self.clock.true())
         at = self.clock.true()
         await anyio.sleep(self.answer)
         status, body = self._answered(request, at)
         return httpx.Response(status, content=json.dumps(body).encode())
 
     def _answered(self, request: httpx.Request, at: int) -> tuple[int, dict[str, object]]:
-        if request.method == "POST":
-            return self._take(json.loads(request.content), at)
+        letter = json.loads(request.content) if request.method == "POST" else {}
+        user = letter.get("username") or request.headers["x-username"]
+        self.asked.append((request.method, user))
+        if (status := self.wrong(user)) is not None:
+            return status, {"success": False, "message": "not now" if status >= 500 else "Unauthorized"}
+        if letter:
+            return self._take(letter, at)
         if request.url.path.startswith("/quota/"):
-            return 200, {"success": True, "message": "", "data": {"usage": self.share(at), "limit": 1.0}}
-        return 200, self._page(int(request.url.params["page"]), request.url.params.get("q"))
+            share = self.shares.get(user, self.share)(at)
+            return 200, {"success": True, "message": "", "data": {"usage": share, "limit": 1.0}}
+        return 200, self._page(user, int(request.url.params["page"]), request.url.params.get("q"))
 
     def _take(self, letter: dict[str, str], at: int) -> tuple[int, dict[str, object]]:
         recipient = letter["recipient"]
@@ -133,25 +149,26 @@ class VirtualProvider(httpx.AsyncBaseTransport):
         if status is not None:
             return status, {"success": False, "message": "refused", "data": None}
         number = f"{2026_0000_0000_000 + len(self.posts)}"
-        self.posts.append(Posted(at, recipient, letter["subject"]))
+        self.posts.append(Posted(at, recipient, letter["subject"], letter["sender"]))
         self.on_post(at)
         minutes = self.receipts(recipient)
         if minutes is not None:
             subject = f"{letter['subject']} {number}"
             final = "AVVISO DI MANCATA CONSEGNA" if self.fails(recipient) else "CONSEGNA"
-            self.mail.append((at + minutes[0] * MINUTE, f"ACCETTAZIONE: {subject}"))
-            self.mail.append((at + minutes[1] * MINUTE, f"{final}: {subject}"))
+            user = letter["username"]
+            self.mail.append((at + minutes[0] * MINUTE, f"ACCETTAZIONE: {subject}", user))
+            self.mail.append((at + minutes[1] * MINUTE, f"{final}: {subject}", user))
         return 201, {"success": True, "sent": 1, "message": "", "message_id": number}
 
-    def _page(self, page: int, query: str | None) -> dict[str, object]:
+    def _page(self, user: str, page: int, query: str | None) -> dict[str, object]:
         """Newest first, pages from 1; page 0 is page 1."""
         now = self.clock.true()
         if query is None:
             self.reads.append(now)
-        there = sorted((one for one in self.mail if one[0] <= now), reverse=True)
+        there = sorted((one for one in self.mail if one[0] <= now and one[2] == user), reverse=True)
         found = [one for one in there if query is None or query in one[1]]
         start = (max(1, page) - 1) * PAGE
-        items = [_shown(*one) for one in found[start : start + PAGE]]
+        items = [_shown(*one[:2]) for one in found[start : start + PAGE]]
         pages = -(-len(found) // PAGE)
         return {
             "success": True,

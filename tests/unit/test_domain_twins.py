@@ -58,6 +58,14 @@ def test_a_token_that_differs_is_no_twin_where_nothing_was_given_up() -> None:
     assert not left_twice([_accepted(A), _delivered(A)], [B], given_up=False)
 
 
+def test_a_sending_that_was_not_accepted_never_left() -> None:
+    """Its token and its answer show no second copy beside the sending that was accepted."""
+    refused = Said(False, A, 1_000, refused=True)
+    assert not left_twice([refused, _accepted(B), _delivered(B)], [B], given_up=True)
+    assert not left_twice([refused, _accepted(B)], [A, B], given_up=True)
+    assert left_twice([refused, _accepted(B), _delivered(A)], [B], given_up=True)
+
+
 def test_a_token_cut_short_is_the_same_one() -> None:
     """The recipient's provider may have shortened the subject."""
     assert not left_twice([_delivered(B[:-3])], [B], given_up=True)

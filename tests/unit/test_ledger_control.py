@@ -35,6 +35,13 @@ def test_an_order_is_left_read_and_removed(control: Control, tmp_path: Path) -> 
     assert [one.name for one in tmp_path.iterdir()] == ["ledger.db"]
 
 
+def test_an_order_may_say_when_its_run_was_loaded(control: Control) -> None:
+    """So the run that is meant can be told from another of its name."""
+    order = Order(Word.CANCEL, "giugno", "mario", 1_800_000_000_000, 1_700_000_000_000)
+    control.leave(order)
+    assert [slip.order for slip in control.waiting()] == [order]
+
+
 def test_orders_are_read_in_the_order_they_were_given(control: Control) -> None:
     """None hides another: a resume does not undo a cancel by taking its place."""
     for word in (Word.CANCEL, Word.RESUME, Word.PAUSE):
@@ -62,6 +69,8 @@ def test_another_ledgers_orders_are_left_alone(control: Control, tmp_path: Path)
         b'{"word": "pause", "run": "giugno", "given_by": "a\\u001b[2J", "given_at": 1}',
         b'{"word": "pause", "run": "giugno", "given_by": "x", "given_at": "now"}',
         b'{"word": "pause", "run": "giugno", "given_by": "x", "given_at": 1, "command": "rm"}',
+        b'{"word": "pause", "run": "giugno", "given_by": "x", "given_at": 1, "loaded_at": true}',
+        b'{"word": "pause", "run": "giugno", "given_by": "x", "given_at": 1, "loaded_at": "now"}',
         b'{"word": ["pause"], "run": "giugno", "given_by": "x", "given_at": 1}',
         b'{"word": "pause", "run": "' + b"x" * 5_000 + b'", "given_by": "x", "given_at": 1}',
     ],

@@ -52,6 +52,7 @@ _CASES: list[tuple[str, dict[str, Any], Ended, Reason]] = [
         Ended(waiting=True, sends=False),
         Reason.IN_DOUBT,
     ),
+    ("not to send, absence accepted", _status(pending=9), Ended(accepted=True, sends=False), Reason.IN_DOUBT),
     ("not to send, open attempts", _status(sending=1, pending=9), Ended(sends=False), Reason.BUSY),
     ("waiting, but none in doubt", _status(sent=1, none=1), Ended(waiting=True), Reason.COMPLETE),
     ("others at work", _status(pending=1), Ended(others=True), Reason.BUSY),
@@ -115,7 +116,8 @@ def test_what_needs_a_person_is_counted() -> None:
     status = _status("sending", 6, duplicate=7, suppressed=8, sent=1_012, delivered=5, **counts)
     assert closing(status, Exit.of(Reason.ATTENTION)) == (
         "Needs a person (exit 3): 6 invalid, 1 rejected, 3 undelivered, 4 not accepted, 1,000 overdue, "
-        "2 in doubt. `bulk-pec export 'a b' -o results.csv` names them, column reason."
+        "2 in doubt. `bulk-pec export 'a b' -o results.csv` names them, column reason. "
+        "`bulk-pec settle 'a b'` lists the doubts, says why they stay, and decides them."
     )
     assert closing(_status(invalid=1), Exit.of(Reason.ATTENTION)).startswith(
         "Needs a person (exit 3): 1 invalid. "
@@ -148,6 +150,62 @@ def test_a_cancelled_run_says_so() -> None:
     """There is nobody to name then."""
     said = closing(_status("cancelled", cancelled=4), Exit.of(Reason.CANCELLED))
     assert said == "The run is cancelled (exit 3): nothing more of it is sent."
+    doubtful = closing(_status("cancelled", in_doubt=4), Exit.of(Reason.CANCELLED))
+    assert doubtful.startswith(f"{said} 4 in doubt. `bulk-pec settle 'a b'`")
+
+
+def test_doubts_name_settle() -> None:
+    """Doubts that only a person can end: the command that lists and decides them, and nothing else to do."""
+    said = closing(_status(in_doubt=2), Exit.of(Reason.ATTENTION))
+    assert said == (
+        "Needs a person (exit 3): 2 in doubt. "
+        "`bulk-pec settle 'a b'` lists the doubts, says why they stay, and decides them."
+    )
+
+
+@pytest.mark.parametrize(
+    ("doubts", "ended", "todo"),
+    [
+        (0, Ended(accepted=True), "start the same command again."),
+        (
+            0,
+            Ended(accepted=True, sends=False),
+            "`bulk-pec send 'a b'` sends those whose absence was accepted.",
+        ),
+        (
+            1,
+            Ended(accepted=True, sends=False, waiting=True),
+            "`bulk-pec send 'a b'` sends those whose absence was accepted; "
+            "start the same command again once settle_after has passed.",
+        ),
+        (1, Ended(waiting=True), "start the same command again once settle_after has passed."),
+    ],
+)
+def test_an_accepted_absence_says_who_sends_it(doubts: int, ended: Ended, todo: str) -> None:
+    """`reconcile` sends nothing: started again it would change nothing, `send` does."""
+    status = _status(pending=1, in_doubt=doubts)
+    how = exit_of(status, ended)
+    assert how == Exit.of(Reason.IN_DOUBT)
+    assert closing(status, how, ended).endswith(f"; {todo}")
+
+
+def test_a_cap_says_when_it_makes_room() -> None:
+    """The moment, where it is known; and that --wait would have waited for it."""
+    how = Exit.of(Reason.CAP)
+    at = "2026-11-24 20:00 (Europe/Rome)"
+    assert closing(_status(pending=1), how, Ended(Reason.CAP), at).endswith(
+        f"left: 1 to send; start the same command again after {at}, or with --wait."
+    )
+    assert "again in the cap's next period" in closing(_status(pending=1), how, Ended(Reason.CAP))
+
+
+def test_a_spent_budget_is_no_reason_to_start_again() -> None:
+    """Only a larger one lets the run go on, or the operator ends it."""
+    said = closing(_status(pending=1), Exit.of(Reason.BUDGET), Ended(Reason.BUDGET))
+    assert said == (
+        "Exit 75 (budget): left: 1 to send; raise budget.max_cost, then start the same command again; "
+        "or end the run: `bulk-pec cancel 'a b'`."
+    )
 
 
 def test_a_bad_canary_needs_a_person() -> None:

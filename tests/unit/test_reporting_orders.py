@@ -27,16 +27,28 @@ def test_a_paused_run(messages: dict[str, int]) -> None:
     status = _status(state="paused", messages=messages)
     how = exit_of(status, Ended(stopped=Reason.PAUSED, waiting=True))
     assert how == Exit.of(Reason.PAUSED)
-    assert "`bulk-pec resume RUN`" in closing(status, how)
+    assert "`bulk-pec resume giugno`" in closing(status, how)
     assert exit_of(status, Ended(sends=False)).reason is not Reason.PAUSED
 
 
 def test_a_ledger_that_is_an_older_copy() -> None:
-    """3, whatever else stopped the start first; the line names `settle`."""
+    """3, whatever else stopped the start first, and where nothing was to be sent; the line names `settle`."""
     status = _status(state="sending", messages={"pending": 3}, restored_at="2026-11-23T00:00:00Z")
-    how = exit_of(status, Ended(stopped=Reason.WINDOW))
+    for ended in (Ended(stopped=Reason.WINDOW), Ended(sends=False), Ended(sends=False, accepted=True)):
+        how = exit_of(status, ended)
+        assert how == Exit.of(Reason.ATTENTION)
+        assert "`bulk-pec settle giugno` shows what it would send; with --acknowledge" in closing(status, how)
+
+
+def test_an_older_copy_that_another_run_shows() -> None:
+    """The ledger refuses every run then: 3, and the line does not look for figures that there are not."""
+    status = _status(messages={"pending": 3}, older_copy="a b")
+    ended = Ended(stopped=Reason.ATTENTION)
+    how = exit_of(status, ended)
     assert how == Exit.of(Reason.ATTENTION)
-    assert "`bulk-pec settle giugno`" in closing(status, how)
+    said = closing(status, how, ended)
+    assert said.startswith("Needs a person (exit 3): another run shows that")
+    assert "`bulk-pec settle 'a b'`" in said
 
 
 def test_twins_need_a_person() -> None:

@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from bulk_pec.domain.states import Delivery, MessageState, RunState
+from bulk_pec.ledger.canaries import Canary, CanaryState
 from bulk_pec.ledger.runs import Run
 from bulk_pec.ledger.views import Figures
 from bulk_pec.reporting.status import Terms, document, iso, text
@@ -24,7 +25,8 @@ KEYS = {
     "receipts": ["seen", "matched", "foreign", "unknown"],
 }
 TOP = ["schema", "run", "state", "rows", "messages", "delivery", "balanced", "attempts", "receipts", "cost"]
-TOP += ["eta", "binding", "updated_at", "twins", "restored_at", "retry_of"]
+TOP += ["eta", "binding", "updated_at", "twins", "restored_at", "retry_of", "canary"]
+TOP += ["older_copy"]
 
 
 def _values(**changed: int) -> dict[str, int]:
@@ -121,6 +123,69 @@ def test_in_words() -> None:
     assert "cancelled" not in said
     assert "Every row is accounted for." in said
     assert "The rest would be sent by 2027-01-15 08:00 (UTC); the rate binds." in said
+
+
+def _canaried(state: CanaryState | None) -> Terms:
+    return replace(TERMS, canary=Canary(state, NOW, 10, 0, 3, 5))
+
+
+@pytest.mark.parametrize(
+    ("run", "terms", "said"),
+    [
+        (
+            replace(RUN, state=RunState.PAUSED, name="a b"),
+            TERMS,
+            "Paused: nothing is sent before `bulk-pec resume 'a b'`.",
+        ),
+        (
+            replace(RUN, restored_at=NOW),
+            TERMS,
+            "OLDER COPY: it sends nothing. `bulk-pec settle giugno` shows",
+        ),
+        (RUN, replace(TERMS, copy="a b"), "OLDER COPY: it sends nothing. `bulk-pec settle 'a b'` shows"),
+        (
+            RUN,
+            _canaried(CanaryState.FAILED),
+            "THE CANARY IS BAD and nothing more is sent; the next start judges it again: "
+            "of 10 messages 3 delivered, 5 lost, 2 not known yet.",
+        ),
+    ],
+    ids=["paused", "older copy", "older copy by another run", "bad canary"],
+)
+def test_what_is_held_has_no_end(run: Run, terms: Terms, said: str) -> None:
+    """A run that nothing leaves of before a person acts has no end date: what holds it is said instead."""
+    shown = _document(run, terms)
+    assert (shown["eta"], shown["binding"]) == (None, None)
+    assert said in text(shown)
+    assert "would be sent by" not in text(shown)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (CanaryState.SENDING, "The canary goes first: of 10 messages"),
+        (CanaryState.WAITING, "The canary's receipts are awaited: of 10 messages"),
+        (CanaryState.PASSED, None),
+        (None, None),
+    ],
+)
+def test_a_canary_under_way_is_told(state: CanaryState | None, said: str | None) -> None:
+    """Its state and figures; the forecast stands. One that has passed is only in the document."""
+    shown = _document(terms=_canaried(state))
+    known = None if state is None else state.value
+    assert (shown["canary"] or {"state": None})["state"] == known
+    assert ("canary" in text(shown)) is (said is not None)
+    assert said is None or said in text(shown)
+    assert "would be sent by" in text(shown)
+
+
+def test_one_is_one() -> None:
+    """A single row, message and mail are named in the singular."""
+    shown = _document(replace(RUN, input_rows=1), seen=1)
+    shown["rows"]["messages"] = 1
+    assert "1 row in the list" in text(shown)
+    assert "1 message\n" in text(shown)
+    assert "1 mail read in the inbox" in text(shown)
 
 
 @pytest.mark.parametrize(("zone", "shown"), [("Europe/Rome", "09:00"), ("America/New_York", "03:00")])

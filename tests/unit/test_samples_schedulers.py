@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -13,9 +14,10 @@ from pathlib import Path
 import pytest
 from unit.test_documents import _wrong
 
+from bulk_pec.cli.session import as_json
 from bulk_pec.config import parse_duration
 from bulk_pec.config.models import Settings
-from bulk_pec.domain.exits import ExitCode
+from bulk_pec.domain.exits import Exit, ExitCode, Reason
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 UNITS = ("bulk-pec.service", "bulk-pec.timer", "bulk-pec-alert.service")
@@ -73,11 +75,13 @@ def hours(field: str, bounds: tuple[int, int]) -> set[int]:
 
 def test_the_services_command_is_one_of_ours() -> None:
     """Command and options of ExecStart exist, and the run is resumed without a question."""
-    program, *words = shlex.split(service("ExecStart"))
-    assert program == PROGRAM
+    shell, option, script = shlex.split(service("ExecStart"))
+    assert (shell, option) == ("/bin/sh", "-c")
+    start, program, *words = shlex.split(script.replace("$$", "$").partition(" >")[0])
+    assert (start, program) == ("exec", PROGRAM), "signals must reach the command"
     assert _wrong(words) is None
     assert words[0] == "run"
-    assert "--yes" in words
+    assert {"--yes", "--json"} <= set(words)
 
 
 def test_only_what_goes_on_by_itself_is_a_success() -> None:
@@ -86,6 +90,39 @@ def test_only_what_goes_on_by_itself_is_a_success() -> None:
     assert {int(code) for code in service("RestartForceExitStatus").split()} == {ExitCode.UNAVAILABLE}
     assert service("Restart") == "no"
     assert values("bulk-pec.service", "OnFailure") == ["bulk-pec-alert.service"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "alerts"),
+    [("mailbox_full", True), ("budget", True), ("window", False), ("cap", False), ("complete", False)],
+)
+def test_what_time_does_not_mend_is_a_failure(tmp_path: Path, reason: str, alerts: bool) -> None:
+    """What comes after the start fails on 75 with one of the two, and with it the service; it says why."""
+    answer = as_json({"closing": f'Exit ({reason}): do "this".'}, Exit.of(Reason(reason)))
+    (tmp_path / "giugno 1.json").write_text(answer, encoding="utf-8")
+    done = _after(tmp_path)
+    assert (done.returncode != 0, f"Exit ({reason})" in done.stdout) == (alerts, True)
+
+
+def test_a_start_without_an_answer_fails_by_its_own_code(tmp_path: Path) -> None:
+    """Killed before it could answer: what comes after adds nothing."""
+    (tmp_path / "giugno 1.json").touch()
+    assert _after(tmp_path).returncode == 0
+
+
+def _after(folder: Path) -> subprocess.CompletedProcess[str]:
+    """The service's ExecStopPost, as systemd starts it in its folder."""
+    command = service("ExecStopPost")
+    assert "\\" not in command, "systemd would take a backslash for its own"
+    words = [word.replace("$$", "$") for word in shlex.split(command)]
+    return subprocess.run(
+        words,
+        cwd=folder,
+        env={"RUN": "giugno 1", "PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_a_stop_has_time_to_drain() -> None:
@@ -107,7 +144,9 @@ def test_credentials_are_files_that_the_configuration_can_name() -> None:
 def test_the_services_variables_are_set() -> None:
     """What ExecStart needs is in the environment file, and what begins with BULK_PEC_ is a setting."""
     given = dict(line.split("=", 1) for line in _lines(SYSTEMD / "mailing.env"))
-    assert set(re.findall(r"\$\{(\w+)\}", service("ExecStart"))) == given.keys()
+    for key in ("ExecStart", "ExecStopPost"):
+        assert set(re.findall(r"\$\$(\w+)", service(key))) <= given.keys()
+        assert not re.search(r"(?<!\$)\$(?!\$)", service(key)), "the shell expands, and keeps words whole"
     ours = [value.partition("=")[0] for value in values("bulk-pec.service", "Environment")]
     assert ours == ["BULK_PEC_CONFIG"]
 

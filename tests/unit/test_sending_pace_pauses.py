@@ -11,7 +11,7 @@ from support.receiver import most_in_a_window
 
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.slots import MARGIN
-from bulk_pec.sending.pace import Pace
+from bulk_pec.sending.pace import PATIENCE, Pace
 from bulk_pec.sending.stops import Stops
 
 
@@ -144,6 +144,25 @@ def test_a_stop_of_everything_ends_the_slot(bench: Bench) -> None:
         assert anyio.current_time() - began == pytest.approx(2.0)
 
     bench.on(main, 1.0)
+
+
+@pytest.mark.parametrize("rate", [1.0, 20.0])
+def test_an_intent_that_no_other_slot_comes_for_is_held_back_soon(bench: Bench, rate: float) -> None:
+    """It missed its slot, and other processes have those that follow: it does not stay open for minutes."""
+
+    async def main(pace: Pace, _: Stops) -> None:
+        turn = await pace.approach(BOX)
+        assert turn is not None
+        await anyio.sleep(1.0)  # missed
+        bench.take_away(BOX, 40.0)
+        began = anyio.current_time()
+        assert not await pace.slot(turn)
+        assert anyio.current_time() - began == pytest.approx(PATIENCE + 2 * MARGIN / rate, abs=TICK)
+        starts: list[float] = []
+        await start_one(pace, starts, box=BOX)
+        assert starts[0] > began + 30.0
+
+    bench.on(main, rate, limits=(rate / 100,))
 
 
 def test_a_cancelled_wait_gives_its_place_back(bench: Bench) -> None:

@@ -72,6 +72,34 @@ def test_a_stop_ends_the_waiting(ledger: Ledger, reason: Reason) -> None:
     assert not nights.provider.posts
 
 
+def test_a_stop_does_not_wait_for_a_quota_that_is_asked_for(ledger: Ledger) -> None:
+    """A signal while the provider takes its time to say how full a mailbox is ends the start at once."""
+    times: list[int] = []
+
+    async def stopped(nights: Nights) -> None:
+        asked = anyio.Event()
+
+        def answer_late(at: int) -> None:
+            if any("Waiting for room" in said for said in nights.said):
+                nights.provider.answer = 50.0
+                times.append(at)
+                asked.set()
+
+        async def listener(stops: Stops) -> None:
+            await asked.wait()
+            stops.everything(Reason.SIGNAL)
+
+        nights.provider.share = lambda _: 0.95
+        nights.provider.on_connect = answer_late
+        nights.listeners.append(listener)
+        assert (await nights.start(wait=True)).exit == Exit.of(Reason.SIGNAL)
+        times.append(nights.clock.true())
+
+    play(ledger, 5, "2026-11-23 21:00", stopped, rules(ANY_TIME))
+    assert len(times) == 2
+    assert times[1] - times[0] < 5_000
+
+
 def test_until_ends_the_waiting_too(ledger: Ledger) -> None:
     """--until before the window opens: 75 `until`."""
 
@@ -113,3 +141,23 @@ def test_a_provider_down_for_an_hour(ledger: Ledger) -> None:
     assert sorted(recipients) == sorted(set(recipients))
     assert len(recipients) == 60
     assert not any(down <= post.at < back for post in nights.provider.posts)
+
+
+def test_the_breaker_judges_the_whole_start(ledger: Ledger) -> None:
+    """Half an hour a night is too little to be judged by; over the nights of one start it is 50 outcomes.
+
+    With everything rejected 69 `breaker` comes then, not never.
+    """
+    half_an_hour = Calendar("Europe/Rome", Window.parse("20:00-20:30"))
+    tried: list[str] = []
+
+    async def rejected(nights: Nights) -> None:
+        def refuse(recipient: str) -> int:
+            tried.append(recipient)
+            return 400
+
+        nights.provider.refused = refuse
+        assert (await nights.start(wait=True)).exit == Exit.of(Reason.BREAKER)
+
+    play(ledger, 120, "2026-11-23 19:00", rejected, rules(half_an_hour, rate=1 / 60))
+    assert len(tried) == 50
