@@ -125,9 +125,12 @@ class Desk:
         return {found[key].message for key in self._keys}
 
     def decide(self, ledger: Ledger, run: Run) -> None:
-        """Record what was decided: that the ledger is an older copy and may send, or the doubts' end."""
+        """Record what was decided: the doubts' end, or that the ledger is an older copy and may send.
+
+        A decision on the whole run, no KEY given, is an operator's word on an older copy too.
+        """
         by, now = operator(self._reason), wiring.clock().now()
-        if self._acknowledge:
+        if self._acknowledge or not self._keys:
             self._acknowledged = ledger.doubts.acknowledge(run, by, now)
         if self._decision is not None and self._chosen:
             self._settled = ledger.doubts.decide(run, self._chosen, self._decision, by, now)
@@ -216,8 +219,8 @@ def _copy(restored: Restored, run: Run, pending: int, *, acknowledged: bool) -> 
         )
     return (
         f"Not acknowledged: {known} {risk} Nothing is sent before you say `bulk-pec settle {name} "
-        f"--acknowledge`; first read the inbox (`bulk-pec reconcile {name}`) until the other copy's last "
-        "acceptances must be in."
+        "--acknowledge` (or decide all its doubts, no KEY given); first read the inbox "
+        f"(`bulk-pec reconcile {name}`) until the other copy's last acceptances must be in."
     )
 
 

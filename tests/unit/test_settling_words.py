@@ -1,4 +1,4 @@
-"""`settle`'s flags: one decision at a time, and an older copy acknowledged only by its own flag."""
+"""`settle`'s flags: one decision at a time, and a flag of its own that acknowledges an older copy."""
 
 from __future__ import annotations
 
