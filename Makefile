@@ -29,7 +29,7 @@ demo: $(READY) ## a simulated provider, a sample list, a whole run: no configura
 	@$(BIN)/bulk-pec demo
 
 test: $(STAMP) ## all tests that need only Python and make (a Postgres is started by the tests)
-	$(BIN)/python -m pytest -m "not strace" -n 3 --dist loadfile
+	$(BIN)/python -m pytest -m "not strace" -n auto --maxprocesses 4 --dist loadfile
 
 check: lint types contracts ## lint, types and import contracts
 
