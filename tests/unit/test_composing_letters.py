@@ -77,7 +77,7 @@ def test_an_empty_template_is_refused(tmp_path: Path) -> None:
 @settings(deadline=None)
 @given(a=st.tuples(TEXT, TEXT, TEXT), b=st.tuples(TEXT, TEXT, TEXT))
 def test_rows_that_differ_have_digests_that_differ(a: tuple[str, str, str], b: tuple[str, str, str]) -> None:
-    """Also where the texts of one, put together, are those of the other; the recipient by its canonical form."""
+    """Also where the texts of one, put together, are those of the other; recipients compare canonically."""
     made = composer("x{{ p | default('') }}{{ q | default('') }}")
     places = made.places_of(("p", "q"))
     first, second = (made.content_digest(row[0], row[1:], places) for row in (a, b))
