@@ -28,6 +28,9 @@ Mode = Literal["write", "read"]
 
 # Postgres: on for everything, whatever the server's default; an intent must be on disk before its POST.
 _POSTGRES_OPTIONS = "-c synchronous_commit=on -c statement_timeout=0 -c timezone=UTC -c jit=off"
+LONGEST_IDLE = 10.0
+"""Seconds that a transaction may stand between two statements (Postgres): then the server ends the session
+and rolls back. A process frozen inside one would hold up every other host for as long as it sleeps."""
 _SQLITE_CACHE_KIB = 4_096
 _SQLITE_LOADING_CACHE_KIB = 65_536
 _SQLITE_WAL_LIMIT = 64 * 1024 * 1024
@@ -104,7 +107,8 @@ class Database:
             pool_size=1,
             max_overflow=0,
             connect_args={
-                "options": _POSTGRES_OPTIONS,
+                "options": f"{_POSTGRES_OPTIONS} "
+                f"-c idle_in_transaction_session_timeout={round(LONGEST_IDLE * 1000)}",
                 "connect_timeout": 10,
                 "application_name": "bulk-pec",
             },
@@ -152,6 +156,11 @@ class Database:
             yield
         finally:
             connection.exec_driver_sql(f"PRAGMA cache_size=-{_SQLITE_CACHE_KIB}")
+
+    def take_time(self, connection: Connection) -> None:
+        """Let this transaction stand for longer than `LONGEST_IDLE`: it holds nothing that sending needs."""
+        if self.is_postgres:
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

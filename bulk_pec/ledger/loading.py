@@ -121,6 +121,7 @@ class Loading:
 
     def _begin(self) -> None:
         db, connection = self._db, self._connection
+        db.take_time(connection)  # letters are checked and files hashed between two batches
         if db.is_postgres:
             # One load at a time: ids are handed out in order, and a run's messages lie side by side.
             db.execute(connection, "SELECT pg_advisory_xact_lock(707002)")

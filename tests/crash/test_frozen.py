@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections import Counter
@@ -18,6 +19,10 @@ pytestmark = pytest.mark.postgres
 
 ROWS = 120
 CONCURRENCY = 8
+BUSY = (
+    "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'bulk-pec' "
+    "AND pid <> pg_backend_pid() AND state <> 'idle'"
+)
 STARTS = 30
 """More than enough to outlast a lease of two seconds."""
 
@@ -54,7 +59,7 @@ def test_a_frozen_sender_wakes_and_sends_nothing_twice(tmp_path: Path, postgres_
         assert engine.call("load", "avvisi.csv", "--json").code == 0
         other = Engine(_beside(tmp_path))
         with sending(engine, witness, ROWS // 4) as frozen:
-            frozen.send_signal(signal.SIGSTOP)
+            freeze(frozen, postgres_url)
             code = take_over(other)
             left = other.status("avvisi")["messages"]
             assert (left["pending"], left["sending"]) == (0, 0)
@@ -71,6 +76,21 @@ def test_a_frozen_sender_wakes_and_sends_nothing_twice(tmp_path: Path, postgres_
         assert (len(posted), set(posted.values())) == (ROWS, {1})
         assert engine.status("avvisi")["messages"]["sent"] == ROWS
         engine.check()
+
+
+def freeze(process: subprocess.Popen[bytes], url: str) -> None:
+    """Freeze it between two transactions: inside one, the server would take its session and its late answers.
+
+    That other case is `tests/contract/test_ledger_frozen.py`.
+    """
+    with open_ledger(url, "read") as ledger:
+        for _ in range(200):
+            process.send_signal(signal.SIGSTOP)
+            os.waitpid(process.pid, os.WUNTRACED)  # it has stopped; nothing more comes from it
+            if not query(ledger, BUSY):
+                return
+            process.send_signal(signal.SIGCONT)
+    pytest.fail("it was in the midst of a transaction each time")
 
 
 def _beside(home: Path) -> Path:
