@@ -15,7 +15,8 @@
 | claims.py, canaries.py | blocks; the messages that go first |
 | attempts.py, closings.py, returning.py | intents; outcomes, late ones too; what comes back to pending |
 | paces.py, usage.py | slots and pauses; what counts against caps and budgets |
-| inbox.py, harvests.py, twins.py | receipts and their fold; walks over a mailbox; messages that left twice |
+| inbox.py, mails.py, harvests.py | what walks read, recorded; mails; walks over a mailbox |
+| folding.py, twins.py | receipts matched and folded into messages; messages that left twice |
 | doubts.py | what may have left, and how that was settled |
 | orders.py, control.py | what operators ordered, as rows; as files beside a SQLite ledger |
 | views.py | figures and rows, to look at |

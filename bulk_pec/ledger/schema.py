@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """The alembic revision this code works with; a test holds it equal to the one head of `migrations/`."""
 
 metadata = MetaData(
@@ -121,6 +121,8 @@ messages = Table(
     Column("looked_up", Boolean, comment="true: the address is the company service's, not the list's"),
     Column("list_key", Text, comment="the list's own key where `key` has a number added; NULL: `key` is it"),
     Column("twin_at", _BIG, comment="when receipts showed that it had left twice"),
+    Column("cause", Text, comment="why it was not delivered, as a notice's text says; a fixed word"),
+    Column("asked_at", _BIG, comment="when its receipts were last asked for by its message_id"),
     UniqueConstraint("run_id", "key"),
     Index(None, "run_id", "list_key", sqlite_where=_RENAMED, postgresql_where=_RENAMED),
     postgresql_with={"fillfactor": "75"},
@@ -207,7 +209,27 @@ mailboxes = Table(
     _count("seen"),
     _count("unknown"),
     Column("harvested_at", _BIG, comment="end of the last complete harvest"),
+    Column("first_page", SmallInteger, comment="where its pages begin, as seen: 0 or 1"),
+    Column("ids_moved_at", _BIG, comment="when a known mail was first seen under another id"),
+    Column(
+        "archived_to", _BIG, nullable=False, server_default=_ZERO, comment="receipts.id: all up to it done"
+    ),
+    _count("archived"),
+    Column("archive_head", Text, comment="SHA-256 of the archive's last entry; NULL: it has none"),
     comment="sending mailboxes, and how many mails were seen in each",
+)
+
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("id", _BIG, primary_key=True, autoincrement=True),
+    Column("mailbox_id", _BIG, nullable=False),
+    Column("at", _BIG, nullable=False),
+    Column("usage", Float, nullable=False, comment="in the provider's unit, which is uncertain"),
+    Column("capacity", Float, nullable=False, comment="in the same unit"),
+    Column("seen", Integer, nullable=False, comment="mails ever seen in it by then"),
+    Index(None, "mailbox_id", "at"),
+    comment="how full mailboxes were: what growth a mail and the day they are full are learnt from",
 )
 
 paces = Table(
@@ -283,6 +305,7 @@ attempts = Table(
     Column("outcome", Text),
     Column("status", SmallInteger, comment="HTTP status, if one was read"),
     Column("message_id", Text),
+    Column("sent_to", SmallInteger, comment="to how many addresses, as the provider says"),
     Column("detail", Text),
     Column("settlement", Text, comment="how a doubt ended: receipt, absence, late_answer, operator"),
     Column("settled_at", _BIG),
@@ -298,6 +321,10 @@ harvests = Table(
     Column("id", _BIG, primary_key=True, autoincrement=True),
     Column("mailbox_id", _BIG, nullable=False),
     Column("begun_at", _BIG, nullable=False),
+    Column(
+        "carried_on", _BIG, comment="harvests.id: the walk that died, whose pages this one did not read again"
+    ),
+    Column("position", Integer, comment="pages up to this one are recorded without a gap"),
     Column("ended_at", _BIG),
     Column("complete", Boolean, nullable=False, server_default=text("false")),
     Column(
@@ -319,6 +346,9 @@ harvests = Table(
     Index(None, "mailbox_id", "ended_at"),
 )
 
+_WAITS = text("message IS NULL AND token IS NOT NULL")
+_CAUSELESS = text("cause IS NULL AND message IS NOT NULL AND kind IN ('not_accepted', 'undelivered', 'late')")
+
 receipts = Table(
     "receipts",
     metadata,
@@ -334,7 +364,17 @@ receipts = Table(
     Column("at", _BIG),
     Column("reference", Text),
     Column("message", _BIG, comment="messages.id, once matched"),
+    Column("token", Text, comment="of a receipt: the provider's message_id at its subject's end"),
+    Column(
+        "cause", Text, comment="of a notice, once its text was read: why it was not delivered; a fixed word"
+    ),
+    Column("text_digest", Text, comment="SHA-256 of its text as archived"),
+    Column("archived_at", _BIG),
+    Column("archive_number", Integer, comment="its place in its mailbox's archive, from 1"),
+    Column("deleted_at", _BIG, comment="when we deleted it from the mailbox"),
     # Fingerprint first: SQLite would take the mailbox alone for a good way in, and scan all of its mail.
     UniqueConstraint("fingerprint", "mailbox_id"),
     Index(None, "message"),
+    Index("ix_receipts_waiting", "mailbox_id", "token", sqlite_where=_WAITS, postgresql_where=_WAITS),
+    Index("ix_receipts_causeless", "mailbox_id", sqlite_where=_CAUSELESS, postgresql_where=_CAUSELESS),
 )

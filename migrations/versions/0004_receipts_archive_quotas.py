@@ -1,0 +1,163 @@
+"""What receipts say beyond their kind, the archive, quotas as they were read, walks that are carried on.
+
+Revision ID: 0004
+Revises: 0003
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "0004"
+down_revision: str | None = "0003"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+_BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_WAITS = sa.text("message IS NULL AND token IS NOT NULL")
+_CAUSELESS = sa.text(
+    "cause IS NULL AND message IS NOT NULL AND kind IN ('not_accepted', 'undelivered', 'late')"
+)
+
+
+def upgrade() -> None:
+    op.create_table(
+        "quotas",
+        sa.Column("id", _BIG, autoincrement=True, nullable=False),
+        sa.Column("mailbox_id", _BIG, nullable=False),
+        sa.Column("at", _BIG, nullable=False),
+        sa.Column("usage", sa.Float(), nullable=False, comment="in the provider's unit, which is uncertain"),
+        sa.Column("capacity", sa.Float(), nullable=False, comment="in the same unit"),
+        sa.Column("seen", sa.Integer(), nullable=False, comment="mails ever seen in it by then"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quotas")),
+        comment="how full mailboxes were: what growth a mail and the day they are full are learnt from",
+    )
+    op.create_index(op.f("ix_quotas_mailbox_id_at"), "quotas", ["mailbox_id", "at"], unique=False)
+
+    op.add_column(
+        "attempts",
+        sa.Column(
+            "sent_to", sa.SmallInteger(), nullable=True, comment="to how many addresses, as the provider says"
+        ),
+    )
+
+    op.add_column(
+        "harvests",
+        sa.Column(
+            "carried_on",
+            _BIG,
+            nullable=True,
+            comment="harvests.id: the walk that died, whose pages this one did not read again",
+        ),
+    )
+    op.add_column(
+        "harvests",
+        sa.Column(
+            "position", sa.Integer(), nullable=True, comment="pages up to this one are recorded without a gap"
+        ),
+    )
+
+    op.add_column(
+        "mailboxes",
+        sa.Column(
+            "first_page", sa.SmallInteger(), nullable=True, comment="where its pages begin, as seen: 0 or 1"
+        ),
+    )
+    op.add_column(
+        "mailboxes",
+        sa.Column(
+            "ids_moved_at", _BIG, nullable=True, comment="when a known mail was first seen under another id"
+        ),
+    )
+    op.add_column(
+        "mailboxes",
+        sa.Column(
+            "archived_to",
+            _BIG,
+            server_default=sa.text("0"),
+            nullable=False,
+            comment="receipts.id: all up to it done",
+        ),
+    )
+    op.add_column(
+        "mailboxes", sa.Column("archived", sa.Integer(), server_default=sa.text("0"), nullable=False)
+    )
+    op.add_column(
+        "mailboxes",
+        sa.Column(
+            "archive_head",
+            sa.Text(),
+            nullable=True,
+            comment="SHA-256 of the archive's last entry; NULL: it has none",
+        ),
+    )
+
+    op.add_column(
+        "messages",
+        sa.Column(
+            "cause",
+            sa.Text(),
+            nullable=True,
+            comment="why it was not delivered, as a notice's text says; a fixed word",
+        ),
+    )
+    op.add_column(
+        "messages",
+        sa.Column(
+            "asked_at", _BIG, nullable=True, comment="when its receipts were last asked for by its message_id"
+        ),
+    )
+
+    op.add_column(
+        "receipts",
+        sa.Column(
+            "token",
+            sa.Text(),
+            nullable=True,
+            comment="of a receipt: the provider's message_id at its subject's end",
+        ),
+    )
+    op.add_column(
+        "receipts",
+        sa.Column(
+            "cause",
+            sa.Text(),
+            nullable=True,
+            comment="of a notice, once its text was read: why it was not delivered; a fixed word",
+        ),
+    )
+    op.add_column(
+        "receipts",
+        sa.Column("text_digest", sa.Text(), nullable=True, comment="SHA-256 of its text as archived"),
+    )
+    op.add_column("receipts", sa.Column("archived_at", _BIG, nullable=True))
+    op.add_column(
+        "receipts",
+        sa.Column(
+            "archive_number",
+            sa.Integer(),
+            nullable=True,
+            comment="its place in its mailbox's archive, from 1",
+        ),
+    )
+    op.add_column(
+        "receipts",
+        sa.Column("deleted_at", _BIG, nullable=True, comment="when we deleted it from the mailbox"),
+    )
+    op.create_index(
+        "ix_receipts_causeless",
+        "receipts",
+        ["mailbox_id"],
+        unique=False,
+        sqlite_where=_CAUSELESS,
+        postgresql_where=_CAUSELESS,
+    )
+    op.create_index(
+        "ix_receipts_waiting",
+        "receipts",
+        ["mailbox_id", "token"],
+        unique=False,
+        sqlite_where=_WAITS,
+        postgresql_where=_WAITS,
+    )
