@@ -33,9 +33,9 @@ _AGE = (
 )
 
 
-def age(database: Database, run: Run) -> None:
-    """Make 95 % of the run's messages sent."""
-    last = run.first_id + int((run.last_id - run.first_id + 1) * SHARE) - 1
+def age(database: Database, run: Run, share: float = SHARE) -> None:
+    """Make a share of the run's messages sent."""
+    last = run.first_id + int((run.last_id - run.first_id + 1) * share) - 1
     with database.transaction() as connection:
         counted = "SELECT COUNT(*) FROM messages WHERE run_id = :run AND id <= :last"
         sent = database.execute(connection, counted, run=run.id, last=last).scalar_one()

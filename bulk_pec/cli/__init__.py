@@ -1,8 +1,8 @@
 """The command line: one file a command, and the only room that wires the others together.
 
-A command's file has its name: run.py, load.py, send.py, reconcile.py, status.py, export.py, plan.py,
-preview.py, test_send.py, settle.py, retry.py, pause.py, resume.py, cancel.py, suppress.py, ledger.py,
-init.py, sandbox.py, demo.py. What they share:
+A command's file has its name: run.py, load.py, send.py, reconcile.py, status.py, export.py, explain.py,
+dossier.py, plan.py, preview.py, test_send.py, settle.py, retry.py, pause.py, resume.py, cancel.py,
+suppress.py, ledger.py, archive.py, init.py, sandbox.py, demo.py. What they share:
 
 | file | responsibility |
 |---|---|
@@ -17,5 +17,6 @@ init.py, sandbox.py, demo.py. What they share:
 | examining.py, examination.py, findings.py | a plan: the reading, what it counts, what it finds |
 | space.py | room in the mailboxes |
 | picking.py | one row of a list |
+| asking.py, evidence.py | one message by any word; what a dossier is made from |
 | ordering.py, settling.py, retrying.py | orders; decisions on doubts; failures loaded again |
 """

@@ -6,6 +6,7 @@ import inspect
 import os
 import traceback
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -91,7 +92,7 @@ def _session(values: dict[str, Any]) -> Session:
 
 def _check_words(*words: object) -> None:
     """Names that are not UTF-8 could not be shown as they are, nor kept in the ledger."""
-    for word in words:
+    for word in chain.from_iterable(each if isinstance(each, list) else [each] for each in words):
         if isinstance(word, str | Path) and not _is_utf8(str(word)):
             raise UsageError(
                 f"The name {str(word)!a} is not UTF-8.", hint="Rename the file, or give another name."

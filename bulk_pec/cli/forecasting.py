@@ -20,7 +20,13 @@ from bulk_pec.reporting.status import Terms
 def terms(config: Config, ledger: Ledger, run: Run, figures: Figures, now: int) -> Terms:
     """Price, canary, end date and what binds, for a run's status."""
     copy = next(iter(ledger.runs.copies()), "")
-    terms = Terms(config.settings.budget.price_per_message, canary=ledger.canaries.of(run), copy=copy)
+    terms = Terms(
+        config.settings.budget.price_per_message,
+        canary=ledger.canaries.of(run),
+        copy=copy,
+        balance=ledger.balances.last(run),
+        causes=ledger.causes.of(run),
+    )
     pending = figures.values["pending"]
     if run.state in {RunState.CANCELLED, RunState.FINISHED} or not pending:
         return terms

@@ -9,8 +9,11 @@ import typer
 
 from bulk_pec import __version__
 from bulk_pec.cli import (
+    archive,
     cancel,
     demo,
+    dossier,
+    explain,
     export,
     init,
     ledger,
@@ -54,6 +57,8 @@ _FIRST = (
     reconcile,
     status,
     export,
+    explain,
+    dossier,
     settle,
     retry,
     pause,
@@ -61,7 +66,7 @@ _FIRST = (
     cancel,
     suppress,
 )
-for _command in (*_FIRST, ledger, sandbox, demo):
+for _command in (*_FIRST, ledger, archive, sandbox, demo):
     _command.register(app)
 
 

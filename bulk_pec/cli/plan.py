@@ -99,7 +99,15 @@ def _warned(listed: ListFacts, what: str, todo: str) -> ListFacts:
 
 def _forecast(session: Session, examined: Examined, free: Mapping[str, int]) -> Forecast:
     from bulk_pec.cli import forecasting, wiring
+    from bulk_pec.cli.space import known_here
     from bulk_pec.planning import Work
 
-    work = Work(examined.messages, addresses=examined.addresses, letter_bytes=examined.letter_bytes)
-    return forecasting.foretold(session.config(), None, None, work, wiring.clock().now(), free)
+    known = known_here(session)
+    work = Work(
+        examined.messages,
+        addresses=examined.addresses,
+        letter_bytes=examined.letter_bytes,
+        grown_bytes=known.grown,
+    )
+    room = known.free | dict(free)
+    return forecasting.foretold(session.config(), None, None, work, wiring.clock().now(), room)

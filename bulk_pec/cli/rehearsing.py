@@ -10,6 +10,7 @@ from bulk_pec.cli.examining import examine
 from bulk_pec.cli.loading import check_same
 from bulk_pec.cli.plan import reason_of
 from bulk_pec.cli.session import Result, Session
+from bulk_pec.cli.space import known_room
 from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.exits import Exit, Reason
 from bulk_pec.domain.words import counted
@@ -58,8 +59,15 @@ def _ledger(session: Session) -> Ledger | None:
 def _loaded(session: Session, ledger: Ledger | None, file: Path, name: str, limits: Limits) -> Result:
     session.config().sendable()
     examined = examine(session, file, rejects_path=None, ask=False)
-    work = Work(examined.messages, addresses=examined.addresses, letter_bytes=examined.letter_bytes)
-    found = forecasting.foretold(session.config(), ledger, None, work, wiring.clock().now())
+    now = wiring.clock().now()
+    room = known_room(session.config(), ledger, now)
+    work = Work(
+        examined.messages,
+        addresses=examined.addresses,
+        letter_bytes=examined.letter_bytes,
+        grown_bytes=room.grown,
+    )
+    found = forecasting.foretold(session.config(), ledger, None, work, now, room.free)
     plan = Plan(examined.listed, examined.letters, found)
     first = f"Dry run: the list would be loaded as a new run {name!r}; nothing was loaded or sent."
     told = document(plan) | _told(session, "load", name, found, limits)
@@ -73,7 +81,10 @@ def _resumed(session: Session, ledger: Ledger, run: Run, file: Path | None, limi
     check_same(session, run, file)
     ledger.runs.check_service(run, config.settings.api.base_url)
     values = ledger.views.figures(run).values
-    found = forecasting.foretold(config, ledger, run, Work(values["pending"]), wiring.clock().now())
+    now = wiring.clock().now()
+    room = known_room(config, ledger, now)
+    work = Work(values["pending"], grown_bytes=room.grown)
+    found = forecasting.foretold(config, ledger, run, work, now, room.free if room.grown else None)
     doubts = f" In doubt: {values['in_doubt']:,}." if values["in_doubt"] else ""
     first = (
         f"Dry run: the run {run.name!r} ({run.state.value}) would go on; nothing was sent. "

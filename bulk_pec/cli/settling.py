@@ -237,7 +237,7 @@ def _lines(listed: list[dict[str, Any]], run: Run) -> list[str]:
         lines.append(f"  and {len(listed) - _SHOWN:,} more; --json lists all.")
     name = shlex.quote(run.name)
     lines.append(
-        "Look for the reference in the webmail. Then decide: "
+        "Look for the reference in the webmail (for the subject, where it has none). Then decide: "
         f"`bulk-pec settle {name} --sent|--resend|--abandon [KEY…]`; without KEY, all of them."
     )
     return lines

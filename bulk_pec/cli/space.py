@@ -1,19 +1,69 @@
-"""How much the mailboxes can still take: asked for a plan, and only where it may ask anybody."""
+"""How much the mailboxes can still take: as the ledger knows it, and asked where a plan may ask anybody."""
 
 from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
 
 import anyio
 
 from bulk_pec.cli.session import Session
-from bulk_pec.domain.errors import BulkPecError
+from bulk_pec.clock import SystemClock
+from bulk_pec.config import Config
+from bulk_pec.domain.errors import BulkPecError, UsageError
 from bulk_pec.domain.letters import Mailbox, Secret
-from bulk_pec.planning.limits import free_bytes
+from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.planning.limits import KIB, free_bytes
 from bulk_pec.provider.client import PecClient
 from bulk_pec.provider.reading import Patience
 from bulk_pec.provider.transport import open_http
 
+_DAY = 86_400_000
 _PATIENCE = Patience(attempts=1, timeout=10.0)
 """A plan is worth something without it, so nobody waits for a provider that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger knows of room in the mailboxes.
+
+    Attributes:
+        free: Bytes that each can take, receipts still to come left out, by its address; those of which there
+            is a reading of the last day.
+        grown: Bytes that a mail was seen to take: the most of any of them; 0: nothing is known of it.
+    """
+
+    free: dict[str, int] = field(default_factory=dict)
+    grown: int = 0
+
+
+def known_room(config: Config, ledger: Ledger | None, now: int) -> Known:
+    """What the ledger knows, in bytes as the provider's figures are read (KiB); nothing without a ledger."""
+    receipts = config.settings.receipts
+    if ledger is None:
+        return Known()
+    since = now - round(receipts.overdue_after * 1000)
+    boxes = ledger.quotas.boxes()
+    free, grown = {}, 0.0
+    for mailbox in config.settings.mailboxes:
+        box = boxes.get(mailbox.address.lower())
+        outlook = None if box is None else ledger.quotas.outlook(box, receipts.mailbox_full_at, since)
+        if box is None or outlook is None:
+            continue
+        grown = max(grown, outlook.growth or 0.0)
+        if ledger.quotas.readings(box, 1)[-1].at >= now - _DAY and not receipts.delete_after_archive:
+            free[mailbox.address] = math.floor(max(0.0, outlook.mark - outlook.expected)) * KIB
+    return Known(free, math.ceil(grown * KIB))
+
+
+def known_here(session: Session) -> Known:
+    """The same of the configuration's ledger, if there is one."""
+    try:
+        ledger = session.ledger("read")
+    except UsageError:
+        return Known()
+    with ledger:
+        return known_room(session.config(), ledger, SystemClock().now())
 
 
 def free_by_mailbox(session: Session) -> dict[str, int]:

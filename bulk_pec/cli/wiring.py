@@ -19,6 +19,7 @@ from bulk_pec.nightly import CanaryRules, Provider, Rules
 from bulk_pec.provider.client import PecClient
 from bulk_pec.provider.lookups import LookUps
 from bulk_pec.provider.transport import open_http
+from bulk_pec.receipts.errands import ErrandOptions
 from bulk_pec.receipts.listing import PacedListing
 from bulk_pec.receipts.settle import Policy, SettleOptions
 from bulk_pec.recipients import ListOptions, RecipientList, open_list
@@ -81,6 +82,7 @@ def send_options(config: Config, max_messages: int | None) -> SendOptions:
         price=config.settings.budget.price_per_message,
         max_cost=config.settings.budget.max_cost,
         mailbox_full_at=config.settings.receipts.mailbox_full_at,
+        receipts_within=config.settings.receipts.overdue_after,
     )
 
 
@@ -107,6 +109,18 @@ def rules(config: Config) -> Rules:
         calendar=forecasting.calendar(config),
         limits={mailbox.address: _limits(mailbox) for mailbox in config.settings.mailboxes},
         canary=CanaryRules(sending.canary, sending.canary_wait, sending.canary_min_delivered),
+        harvest_every=config.settings.receipts.harvest_every,
+        errands=_errands(config),
+    )
+
+
+def _errands(config: Config) -> ErrandOptions:
+    """What the configuration wants done in the mailboxes after sending."""
+    receipts = config.settings.receipts
+    return ErrandOptions(
+        archive=None if receipts.archive is None else config.resolve(receipts.archive),
+        delete=receipts.delete_after_archive,
+        late_after_acceptance=receipts.overdue_after,
     )
 
 

@@ -195,6 +195,9 @@ class ReceiptsSettings(Section):
     mailbox_full_at: Share = Field(
         default=0.9, description="share of the mailbox's quota at which sending stops"
     )
+    harvest_every: PositiveDuration = Field(
+        default="15m", validate_default=True, description="the inbox is read so often while `run` sends"
+    )
     max_per_second: Positive = Field(
         default=5.0, description="GET calls a second; paid look-ups keep to it too"
     )

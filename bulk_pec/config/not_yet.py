@@ -5,8 +5,6 @@ To build a feature is to delete its line here; the tests read the table.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from pydantic import BaseModel
 
 from bulk_pec.config.catalogue import catalogue
@@ -14,9 +12,6 @@ from bulk_pec.config.models import Settings
 from bulk_pec.config.problems import Problem
 
 NOT_YET: dict[str, str] = {
-    "message.reference": "this version settles doubts by the reference only: keep {ref} in it",
-    "receipts.archive": "this version does not archive receipts",
-    "receipts.delete_after_archive": "this version deletes nothing from a mailbox",
     "observe.log_format=json": "this version talks in plain lines",
     "observe.metrics_file": "this version writes no metrics",
     "observe.healthcheck_url": "this version calls no health check",
@@ -24,11 +19,7 @@ NOT_YET: dict[str, str] = {
     "observe.report": "this version writes no HTML report",
 }
 """What to say of each setting that is refused: ``section.key`` refuses anything but the default,
-``section.key=value`` only that value. `_ASKED` holds those that neither form can say."""
-
-_ASKED: dict[str, Callable[[Settings], bool]] = {
-    "message.reference": lambda settings: "{ref}" not in settings.message.reference,
-}
+``section.key=value`` only that value."""
 
 _DEFAULTS = Settings()
 
@@ -43,8 +34,6 @@ def not_yet(settings: Settings) -> list[Problem]:
 
 
 def _asks(settings: Settings, rule: str) -> bool:
-    if rule in _ASKED:
-        return _ASKED[rule](settings)
     key, _, value = rule.partition("=")
     entry = catalogue()[key]
     if entry.section == "mailboxes":

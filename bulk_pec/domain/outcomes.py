@@ -52,6 +52,8 @@ class Outcome:
         message_id: The provider's token; set if, and only if, the verdict is SENT.
         retry_after: Seconds the provider asked us to wait (429, 503), if it did.
         stop: What else stops, if anything does.
+        sent_to: To how many addresses, where the provider says it of a message that it took.
+        fewer: Whether that is fewer than the message has.
     """
 
     verdict: Verdict
@@ -60,6 +62,8 @@ class Outcome:
     message_id: str | None = None
     retry_after: float | None = None
     stop: Stop | None = None
+    sent_to: int | None = None
+    fewer: bool = False
 
     @property
     def pauses(self) -> bool:

@@ -7,15 +7,14 @@ subject is compared at its start, without case, with blanks collapsed and RFC 20
 
 from __future__ import annotations
 
-import contextlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from email.errors import MessageError
-from email.header import decode_header, make_header
 from enum import StrEnum
+from functools import lru_cache
 
-from bulk_pec.domain import references
 from bulk_pec.domain.states import Delivery
+from bulk_pec.domain.subjects import decoded, plain
 
 
 class ReceiptKind(StrEnum):
@@ -42,82 +41,69 @@ class ReceiptKind(StrEnum):
 RECEIPTS = frozenset(set(ReceiptKind) - {ReceiptKind.FOREIGN, ReceiptKind.UNKNOWN})
 """The kinds that speak of a message of ours."""
 
-# Longest first: CONSEGNA is inside AVVISO DI MANCATA CONSEGNA, and so on.
-_PREFIXES: tuple[tuple[str, ReceiptKind], ...] = tuple(
-    sorted(
-        {
-            "ACCETTAZIONE": ReceiptKind.ACCEPTED,
-            "AVVISO DI NON ACCETTAZIONE": ReceiptKind.NOT_ACCEPTED,
-            "NON ACCETTAZIONE": ReceiptKind.NOT_ACCEPTED,
-            "CONSEGNA": ReceiptKind.DELIVERED,
-            "AVVENUTA CONSEGNA": ReceiptKind.DELIVERED,
-            "AVVISO DI MANCATA CONSEGNA": ReceiptKind.UNDELIVERED,
-            "MANCATA CONSEGNA": ReceiptKind.UNDELIVERED,
-            "AVVISO DI MANCATA CONSEGNA PER SUP. TEMPO MASSIMO": ReceiptKind.LATE,
-            "AVVISO DI MANCATA CONSEGNA PER SUP.TEMPO MASSIMO": ReceiptKind.LATE,
-            "AVVISO DI MANCATA CONSEGNA PER SUPERAMENTO TEMPO MASSIMO": ReceiptKind.LATE,
-            "AVVISO DI MANCATA CONSEGNA PER SUPERAMENTO DEL TEMPO MASSIMO": ReceiptKind.LATE,
-            "PREAVVISO DI MANCATA CONSEGNA": ReceiptKind.EARLY_WARNING,
-            "AVVISO DI PREAVVISO DI MANCATA CONSEGNA": ReceiptKind.EARLY_WARNING,
-            "POSTA CERTIFICATA": ReceiptKind.FOREIGN,
-            "ANOMALIA MESSAGGIO": ReceiptKind.FOREIGN,
-            "PRESA IN CARICO": ReceiptKind.FOREIGN,
-            "PROBLEMA DI SICUREZZA": ReceiptKind.FOREIGN,
-        }.items(),
-        key=lambda pair: -len(pair[0]),
-    )
+_FORMS: tuple[tuple[str, ReceiptKind], ...] = (
+    # The longest first: CONSEGNA is inside MANCATA CONSEGNA, which is inside PREAVVISO DI MANCATA CONSEGNA.
+    (r"(AVVISO DI )?PREAVVISO DI MANCATA CONSEGNA( PER .*)?", ReceiptKind.EARLY_WARNING),
+    (r"(AVVISO DI )?MANCATA CONSEGNA PER (.*\b)?(SUP|TEMP[OI]\b).*", ReceiptKind.LATE),
+    (r"(AVVISO DI )?MANCATA CONSEGNA( PER .*)?", ReceiptKind.UNDELIVERED),
+    (r"(AVVISO DI )?NON ACCETTAZIONE( PER .*)?", ReceiptKind.NOT_ACCEPTED),
+    (r"ACCETTAZIONE", ReceiptKind.ACCEPTED),
+    (r"(AVVENUTA )?CONSEGNA", ReceiptKind.DELIVERED),
+    (
+        r"POSTA CERTIFICATA|ANOMALIA MESSAGGIO|PRESA IN CARICO|PROBLEMA DI SICUREZZA",
+        ReceiptKind.FOREIGN,
+    ),
 )
+"""A receipt's fixed words, up to the colon; the first that is all of them counts. What comes "PER" a reason
+that is no lapse of time is final; what comes for one may be the 12 h notice."""
 
-_ON_BEHALF = "PERCONTODI:"
+_TABLE = tuple((re.compile(words, re.IGNORECASE | re.ASCII), kind) for words, kind in _FORMS)
+_LAPSE = re.compile(r"\b(SUP|TEMP[OI]\b|TIME)", re.IGNORECASE | re.ASCII)
+"""In a second language, or behind it: then a non-delivery may be the 12 h notice."""
+_LONGEST = 200
+"""Characters: more before the first colon are nobody's fixed words."""
 
-
-def decoded(subject: str) -> str:
-    """A subject with RFC 2047 words decoded and every run of blanks made one; odd input stays as it is."""
-    if "=?" in subject:
-        with contextlib.suppress(MessageError, LookupError, UnicodeError, ValueError):
-            subject = str(make_header(decode_header(subject)))
-    return " ".join(subject.split())
+_ON_BEHALF = "PERCONTODI"
 
 
 def classify(subject: str, sender: str) -> ReceiptKind:
-    """What kind of mail this is, from its decoded subject and its sender.
+    """What kind of mail this is, from its decoded subject and its sender. Total: every text has a kind.
 
     A mail sent on somebody's behalf (``Per conto di:``) is their message whatever its subject says,
-    so a forged "CONSEGNA:" inside an ordinary certified message is never taken for a receipt. A prefix
-    counts only as whole words: "CONSEGNA DEL PACCO" is not a receipt, "CONSEGNA: …" is.
+    so a forged "CONSEGNA:" inside an ordinary certified message is never taken for a receipt. The fixed
+    words count only whole and alone before the first colon ("CONSEGNA DEL PACCO:" is no receipt); a second
+    language may follow a slash. Nothing else is asked of the sender: see docs/adr/0023.
     """
-    if _ON_BEHALF in "".join(decoded(sender).upper().split()):
+    if _on_behalf(sender):
         return ReceiptKind.FOREIGN
-    text = subject.upper()
-    for prefix, kind in _PREFIXES:
-        if text.startswith(prefix) and _ends_prefix(text[len(prefix) :]):
-            return kind
-    return ReceiptKind.UNKNOWN
+    head = plain(subject).partition(":")[0]
+    return _kind_of(head) if len(head) <= _LONGEST else ReceiptKind.UNKNOWN
 
 
-def _ends_prefix(rest: str) -> bool:
-    """Whether a receipt's fixed words end here: at a colon, or at "PER VIRUS:" and the like before one."""
-    head, colon, _ = rest.partition(":")
-    return (bool(colon) and (not head.strip() or head.strip().startswith("PER "))) or not rest.strip()
+def rest_of(subject: str) -> str:
+    """What stands after a receipt's own words: the subject of the message it speaks of."""
+    return plain(subject).partition(":")[2].strip()
 
 
-_MESSAGE_ID = re.compile(r"[0-9]{8,40}")
+@lru_cache(maxsize=1024)
+def _kind_of(head: str) -> ReceiptKind:
+    words, slash, other = head.partition("/")
+    kind = next((kind for form, kind in _TABLE if form.fullmatch(words.strip())), ReceiptKind.UNKNOWN)
+    return ReceiptKind.LATE if slash and kind is ReceiptKind.UNDELIVERED and _LAPSE.search(other) else kind
 
 
-def message_id_of(subject: str) -> str | None:
-    """The provider's token: a subject's whole last word, if it looks like one (digits only) and follows ours.
-
-    An id of thirteen digits may pass for a reference; as the only one it is taken for ours.
-    """
-    found, last = references.find_all(subject), subject.split()[-1:]
-    if not found or found == tuple(last):
-        return None
-    return last[0] if _MESSAGE_ID.fullmatch(last[0]) else None
+@lru_cache(maxsize=1024)
+def _on_behalf(sender: str) -> bool:
+    return _ON_BEHALF in "".join(plain(decoded(sender)).upper().split())
 
 
 FINAL_AFTER = 18 * 3600 * 1000
 """Milliseconds between acceptance and a "maximum time" notice from which it is the 24 h one, not the 12 h
 one (DM 2 November 2005, technical rules, 6.3.5 and 6.3.6); half way between, for clocks that differ."""
+
+NOTICES_APART = 6 * 3600 * 1000
+"""Milliseconds between two such notices from which the later is the 24 h one, where the acceptance is not
+known: half of the twelve hours between them, for the same reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +112,14 @@ class Evidence:
 
     Each field is a minimum or a maximum over the receipts seen, so the fold does not depend on their
     order, and folding one twice changes nothing.
+
+    Attributes:
+        accepted_at: Of the first ACCETTAZIONE.
+        not_accepted_at: Of the first refusal by the sender's provider.
+        delivered_at: Of the first CONSEGNA; with several addresses, of the one that completes them.
+        undelivered_at: Of the first final notice.
+        late_at: Of the last "maximum time" notice.
+        late_since: Of the first one, as far as it is known.
     """
 
     accepted_at: int | None = None
@@ -133,43 +127,71 @@ class Evidence:
     delivered_at: int | None = None
     undelivered_at: int | None = None
     late_at: int | None = None
+    late_since: int | None = None
+
+    @classmethod
+    def of_several(cls, receipts: Iterable[tuple[ReceiptKind, int]], addresses: int) -> Evidence:
+        """What all the receipts of one message to so many addresses say.
+
+        Args:
+            receipts: The kind and the time of each. A list of receipts does not say which address
+                each speaks of, so the number of CONSEGNA decides, and one final notice beside too few.
+            addresses: Of the message.
+        """
+        receipts = tuple(receipts)
+        delivered = [at for kind, at in receipts if kind is ReceiptKind.DELIVERED]
+        evidence = cls().with_receipts(one for one in receipts if one[0] is not ReceiptKind.DELIVERED)
+        if len(delivered) < max(1, addresses):
+            return evidence
+        return replace(evidence, delivered_at=sorted(delivered)[max(1, addresses) - 1])
 
     def with_receipt(self, kind: ReceiptKind, at: int) -> Evidence:
-        """This evidence and one receipt more."""
-        match kind:
-            case ReceiptKind.ACCEPTED:
-                return replace(self, accepted_at=_least(self.accepted_at, at))
-            case ReceiptKind.NOT_ACCEPTED:
-                return replace(self, not_accepted_at=_least(self.not_accepted_at, at))
-            case ReceiptKind.DELIVERED:
-                return replace(self, delivered_at=_least(self.delivered_at, at))
-            case ReceiptKind.UNDELIVERED:
-                return replace(self, undelivered_at=_least(self.undelivered_at, at))
-            case ReceiptKind.LATE:
-                return replace(self, late_at=at if self.late_at is None else max(self.late_at, at))
-            case ReceiptKind.EARLY_WARNING | ReceiptKind.FOREIGN | ReceiptKind.UNKNOWN:
-                return self
+        """This evidence and one receipt more, of a message to one address."""
+        return self.with_receipts([(kind, at)])
+
+    def with_receipts(self, receipts: Iterable[tuple[ReceiptKind, int]]) -> Evidence:
+        """This evidence and more receipts of a message to one address: the kind and the time of each."""
+        accepted, refused, delivered = self.accepted_at, self.not_accepted_at, self.delivered_at
+        undelivered, late, since = self.undelivered_at, self.late_at, self.late_since
+        for kind, at in receipts:
+            match kind:
+                case ReceiptKind.ACCEPTED:
+                    accepted = _least(accepted, at)
+                case ReceiptKind.NOT_ACCEPTED:
+                    refused = _least(refused, at)
+                case ReceiptKind.DELIVERED:
+                    delivered = _least(delivered, at)
+                case ReceiptKind.UNDELIVERED:
+                    undelivered = _least(undelivered, at)
+                case ReceiptKind.LATE:
+                    late, since = at if late is None else max(late, at), _least(since, at)
+                case ReceiptKind.EARLY_WARNING | ReceiptKind.FOREIGN | ReceiptKind.UNKNOWN:
+                    pass
+        return Evidence(accepted, refused, delivered, undelivered, late, since)
 
     @property
     def delivery(self) -> Delivery:
-        """The delivery state this evidence amounts to. A delivery wins in any order."""
+        """The delivery state this evidence amounts to. A delivery wins in any order.
+
+        A message that was refused and accepted was sent twice, because a sending has only one of the two:
+        what became of the accepted one counts.
+        """
         if self.delivered_at is not None:
             return Delivery.DELIVERED
-        if self.not_accepted_at is not None:
-            return Delivery.NOT_ACCEPTED
         if self.undelivered_at is not None or self._late_is_final:
             return Delivery.UNDELIVERED
         if self.accepted_at is not None:
             return Delivery.ACCEPTED
-        return Delivery.NONE
+        return Delivery.NONE if self.not_accepted_at is None else Delivery.NOT_ACCEPTED
 
     @property
     def _late_is_final(self) -> bool:
-        return (
-            self.late_at is not None
-            and self.accepted_at is not None
-            and self.late_at - self.accepted_at >= FINAL_AFTER
-        )
+        """Whether the last "maximum time" notice is the 24 h one; by itself one says nothing of that."""
+        if self.late_at is None:
+            return False
+        if self.accepted_at is not None:
+            return self.late_at - self.accepted_at >= FINAL_AFTER
+        return self.late_since is not None and self.late_at - self.late_since >= NOTICES_APART
 
 
 def _least(known: int | None, new: int) -> int:

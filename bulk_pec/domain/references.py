@@ -23,6 +23,9 @@ def _doubled(value: int) -> int:
     return twice // 32 + twice % 32
 
 
+_CHARS = ALPHABET.encode()
+_CHAR_TO_VALUE = bytes(_VALUE.get(chr(char), 0) for char in range(256))
+_CHAR_TO_DOUBLED = bytes(_doubled(_VALUE.get(chr(char), 0)) for char in range(256))
 _BYTE_TO_CHAR = bytes(ord(ALPHABET[byte & 31]) for byte in range(256))
 _BYTE_TO_VALUE = bytes(byte & 31 for byte in range(256))
 _BYTE_TO_DOUBLED = bytes(_doubled(byte & 31) for byte in range(256))
@@ -66,11 +69,13 @@ def _column_sums(drawn: bytes, width: int) -> bytes:
 
 def is_reference(text: str) -> bool:
     """Whether `text` is a well-formed reference: length, alphabet and check character."""
-    if len(text) != LENGTH or any(char not in _VALUE for char in text):
+    if len(text) != LENGTH or not text.isascii():
         return False
-    values = [_VALUE[char] for char in text]
-    total = sum(_doubled(value) if place % 2 else value for place, value in enumerate(values[:-1]))
-    return (total + values[-1]) % 32 == 0
+    octets = text.encode("ascii")
+    if octets.translate(None, _CHARS):
+        return False
+    alone, doubled = octets[::2].translate(_CHAR_TO_VALUE), octets[1::2].translate(_CHAR_TO_DOUBLED)
+    return (sum(alone) + sum(doubled)) % 32 == 0
 
 
 def find_all(subject: str) -> tuple[str, ...]:

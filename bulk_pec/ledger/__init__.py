@@ -15,10 +15,17 @@
 | claims.py, canaries.py | blocks; the messages that go first |
 | attempts.py, closings.py, returning.py | intents; outcomes, late ones too; what comes back to pending |
 | paces.py, usage.py | slots and pauses; what counts against caps and budgets |
+| quotas.py | how full mailboxes were, and what receipts are still to add |
 | inbox.py, mails.py, harvests.py | what walks read, recorded; mails; walks over a mailbox |
-| folding.py, twins.py | receipts matched and folded into messages; messages that left twice |
+| sightings.py | the mails that pages show, held against those the ledger has |
+| folding.py, folded.py, twins.py | receipts matched and folded into messages; messages that left twice |
+| waiting.py | receipts without a reference, until their message_id is known |
+| kept.py, causes.py, stragglers.py | receipts one by one; why not delivered; what should have receipts by now |
+| archiving.py, clearing.py | what is archived; what is deleted from its mailbox |
 | doubts.py | what may have left, and how that was settled |
 | orders.py, control.py | what operators ordered, as rows; as files beside a SQLite ledger |
 | views.py | figures and rows, to look at |
+| tracing.py, stories.py | which message a word means; all there is of one, or of a run |
+| balances.py | rows, attempts and receipts of a run held against each other |
 | checking.py, questions.py, copying.py | whether the promises hold, and what is asked; a whole copy |
 """

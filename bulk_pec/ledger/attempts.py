@@ -48,6 +48,7 @@ class Intent:
         digest: Hex SHA-256 of recipient, subject, body and attachments.
         quota_share: How full the mailbox was when it was last read.
         units: Its addresses: what it counts against a cap.
+        subject_digest: What tells its subject in a receipt, where that carries no reference; else None.
     """
 
     message: int
@@ -57,6 +58,7 @@ class Intent:
     digest: str
     quota_share: float | None
     units: int = 1
+    subject_digest: str | None = None
 
 
 @dataclass(slots=True)
@@ -265,12 +267,13 @@ class Attempts:
             digest="text",
             quota="double precision",
             units="int",
+            subject="text",
         )
         rows = db.execute(
             connection,
             f"WITH {batch} INSERT INTO attempts (message, number, run_id, mailbox_id, worker_id, digest, "
-            "quota_share, units, cost, opened_at) "
-            "SELECT message, number, :run, mailbox, :worker, digest, quota, units, "
+            "quota_share, units, subject_digest, cost, opened_at) "
+            "SELECT message, number, :run, mailbox, :worker, digest, quota, units, subject, "
             "CAST(:price AS bigint), :now "
             "FROM taken WHERE true RETURNING id, message",
             taken=db.rows(
@@ -282,6 +285,7 @@ class Attempts:
                         "digest": i.digest,
                         "quota": i.quota_share,
                         "units": i.units,
+                        "subject": i.subject_digest,
                     }
                     for i in taken
                 ]

@@ -120,7 +120,7 @@ class Checking:
         }
         runs = self._db.execute(connection, "SELECT id, input_rows FROM runs ORDER BY id").all()
         for run in runs:
-            report.take("6", list(_miscounted(run.id, run.input_rows, kept.get(run.id), counted)))
+            report.take("6", list(miscounted(run.id, run.input_rows, kept.get(run.id), counted)))
 
     def _add_up_usage(self, connection: Connection, report: Report) -> None:
         """Invariant 7: what counts against a mailbox's caps is what its attempts come to.
@@ -163,7 +163,7 @@ def _begun(period: str) -> int:
     return int(datetime(year, month, day, tzinfo=UTC).timestamp()) * 1000
 
 
-def _miscounted(
+def miscounted(
     run: int, input_rows: int, kept: dict[str, int] | None, counted: dict[int, dict[str, int]]
 ) -> Iterator[tuple[str, Ids]]:
     """What is wrong with the counters of a run."""

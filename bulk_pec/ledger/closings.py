@@ -66,12 +66,14 @@ class Closings:
             outcome="text",
             status="int",
             message_id="text",
+            sent_to="int",
             detail="text",
         )
         on_time = db.execute(
             connection,
             f"WITH {batch} UPDATE attempts SET closed_at = closed.at, outcome = closed.outcome, "
-            "status = closed.status, message_id = closed.message_id, detail = closed.detail FROM closed "
+            "status = closed.status, message_id = closed.message_id, sent_to = closed.sent_to, "
+            "detail = closed.detail FROM closed "
             "WHERE attempts.id = closed.attempt AND attempts.closed_at IS NULL "
             "RETURNING attempts.id, attempts.message, mailbox_id, units, cost, opened_at",
             closed=db.rows(rows),
@@ -172,8 +174,9 @@ class Closings:
         known = self._db.execute(
             connection,
             "UPDATE attempts SET outcome = :outcome, status = :status, message_id = :message_id, "
-            "detail = :detail, settlement = 'late_answer', settled_at = :at WHERE id = :attempt "
-            f"AND message = :message AND outcome = 'in_doubt' AND (settlement IS NULL {decided}) "
+            "sent_to = :sent_to, detail = :detail, settlement = 'late_answer', settled_at = :at "
+            "WHERE id = :attempt AND message = :message AND outcome = 'in_doubt' "
+            f"AND (settlement IS NULL {decided}) "
             "RETURNING id, message, mailbox_id, units, cost, opened_at",
             **{name: row[name] for name in _LATE},
         ).first()
@@ -210,7 +213,7 @@ def _give_back(row: Row[Any], verdict: Verdict, sums: Sums) -> None:
         sums.add(Charge(row.message, row.mailbox_id, row.units, row.opened_at, row.cost), -1)
 
 
-_LATE = ("outcome", "status", "message_id", "detail", "at", "attempt", "message")
+_LATE = ("outcome", "status", "message_id", "sent_to", "detail", "at", "attempt", "message")
 _NOT_SENT = tuple(state for state in MessageState if state is not MessageState.SENT)
 
 
@@ -225,8 +228,9 @@ def _closing_row(closing: Closing) -> dict[str, Any]:
         "state": state_after(outcome.verdict).value,
         "status": outcome.status,
         "message_id": outcome.message_id,
+        "sent_to": outcome.sent_to,
         "detail": outcome.detail,
         "sent_at": closing.closed_at if sent else None,
         "wait": closing.not_before,
-        "why": None if sent else outcome.detail,
+        "why": None if sent and not outcome.fewer else outcome.detail,
     }

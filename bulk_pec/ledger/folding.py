@@ -5,20 +5,28 @@ Always inside the transaction that records the receipts, so that a walk that die
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
 from bulk_pec.domain.errors import BrokenPromise
-from bulk_pec.domain.receipts import RECEIPTS, Evidence, ReceiptKind
-from bulk_pec.domain.states import Delivery, MessageState
+from bulk_pec.domain.receipts import RECEIPTS, ReceiptKind
 from bulk_pec.ledger import counts, twins
 from bulk_pec.ledger.database import Database
-from bulk_pec.ledger.mails import Mail
+from bulk_pec.ledger.folded import Folded, Told, changes_of, marks_of
+from bulk_pec.ledger.mails import Harvested, Mail, Place
 from bulk_pec.ledger.runs import NEVER_LEFT, count_mailbox, mark_restored
+from bulk_pec.ledger.waiting import Waiting
+
+_MESSAGE = (
+    "m.id, m.run_id, m.reference, m.state, m.delivery, m.accepted_at, m.not_accepted_at, m.delivered_at, "
+    "m.undelivered_at, m.late_at, m.attempts, "
+    "CASE WHEN m.recipient LIKE '%@%@%' THEN m.recipient END AS several, "
+    f"m.state <> 'sent' AND {NEVER_LEFT} AS elsewhere"
+)
+"""What a fold needs of a message `m`."""
 
 
 class Folding:
@@ -30,73 +38,165 @@ class Folding:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._waiting = Waiting(database)
 
     def speaking(self, connection: Connection, mailbox_id: int, mails: Sequence[Mail]) -> list[Mail]:
-        """The page's receipts with a reference that belong to no message yet, those known longer included.
+        """Of these mails, which have rows, the receipts that belong to no message yet.
 
         A receipt read before its message was known, or by a version that could not tell its reference, is
         matched when it is read again. The lock keeps two hosts from matching one receipt twice.
         """
-        speaking = {mail.fingerprint: mail for mail in mails if mail.kind in RECEIPTS and mail.references}
+        speaking = {mail.fingerprint: mail for mail in mails if mail.kind in RECEIPTS}
         if not speaking:
             return []
         rows = self._db.execute(
             connection,
             f"WITH {self._db.batch('asked', fingerprint='text')} SELECT r.fingerprint FROM asked "
             "JOIN receipts r ON r.mailbox_id = :mailbox AND r.fingerprint = asked.fingerprint "
-            f"WHERE r.message IS NULL ORDER BY r.id {self._db.hold('r')}",
+            # Not "IS NULL", for which SQLite would take the index of messages and read all mail without one.
+            f"WHERE COALESCE(r.message, 0) = 0 ORDER BY r.id {self._db.hold('r')}",
             asked=self._db.rows([{"fingerprint": fingerprint} for fingerprint in speaking]),
             mailbox=mailbox_id,
         )
         return [speaking[row.fingerprint] for row in rows]
 
-    def fold(
-        self,
-        connection: Connection,
-        mailbox_id: int,
-        speaking: Sequence[Mail],
-        found: Mapping[str, Row[Any]],
-        now: int,
-    ) -> int:
-        """Fold receipts into the messages whose references they carry (transition j); how many."""
-        by_reference: dict[str, list[Mail]] = {}
-        for mail in speaking:
-            if (reference := _ours(mail, found)) is not None:
-                by_reference.setdefault(reference, []).append(mail)
-        if not by_reference:
-            return 0
-        folded = [
-            _Folded.of(row, by_reference[ref], now) for ref, row in found.items() if ref in by_reference
-        ]
-        self._write(connection, mailbox_id, folded, now)
-        suspects = [one.id for one in folded if one.twin_suspected]
-        twice = twins.mark(self._db, connection, suspects, now) if suspects else Counter[int]()
-        for run_id in sorted({one.run_id for one in folded if one.elsewhere}):
-            mark_restored(self._db, connection, run_id, now)
-        for run_id in sorted({one.run_id for one in folded}):
-            count_mailbox(self._db, connection, run_id, mailbox_id)
-            ours = [one for one in folded if one.run_id == run_id]
-            counts.apply(self._db, connection, run_id, _changes(ours, twice[run_id]), now)
-        return sum(one.receipts for one in folded)
-
     def find(self, connection: Connection, mails: Sequence[Mail]) -> Sequence[Row[Any]]:
-        """The messages that these mails' references name, locked."""
-        references = {reference for mail in mails for reference in mail.references}
+        """The messages that these receipts' references name, locked; other mail names none."""
+        references = {one for mail in mails if mail.kind in RECEIPTS for one in mail.references}
         if not references:
             return []
         batch = self._db.batch("named", reference="text")
         rows: Sequence[Row[Any]] = self._db.execute(
             connection,
-            f"WITH {batch} SELECT m.id, m.run_id, m.reference, m.state, m.delivery, m.accepted_at, "
-            "m.not_accepted_at, m.delivered_at, m.undelivered_at, m.late_at, m.attempts, "
-            f"m.state <> 'sent' AND {NEVER_LEFT} AS elsewhere "
-            "FROM named JOIN messages m ON m.reference = named.reference ORDER BY m.id "
-            f"{self._db.hold('m')}",
+            f"WITH {batch} SELECT {_MESSAGE} FROM named JOIN messages m ON m.reference = named.reference "
+            f"ORDER BY m.id {self._db.hold('m')}",
             named=self._db.rows([{"reference": reference} for reference in sorted(references)]),
         ).all()
         return rows
 
-    def _write(self, connection: Connection, mailbox_id: int, folded: Sequence[_Folded], now: int) -> None:
+    def fold(
+        self,
+        connection: Connection,
+        mailbox_id: int,
+        mails: tuple[Sequence[Mail], Sequence[Mail]],
+        found: Mapping[str, Row[Any]],
+        now: int,
+    ) -> int:
+        """Fold receipts into the messages whose references they carry (transition j); how many.
+
+        Those that carry none of ours wait for their `message_id`; see `match_waiting`.
+
+        Args:
+            connection: Of the transaction.
+            mailbox_id: Where they lie.
+            mails: Those recorded now, as `place` says; and, from `speaking`, those known longer.
+            found: The messages of both, from `find`, by reference.
+            now: Milliseconds since the epoch.
+        """
+        told: dict[int, list[Told]] = {}
+        fresh, longer = mails
+        _hear(told, (mail for mail in fresh if mail.kind in RECEIPTS), found, now)
+        if longer:
+            late: dict[int, list[Told]] = {}
+            self._waiting.keep(connection, mailbox_id, _hear(late, longer, found, now))
+            self._mark(connection, mailbox_id, late)
+            for message, heard in late.items():
+                told.setdefault(message, []).extend(heard)
+        return self._write(connection, mailbox_id, found.values(), told, now)
+
+    def match_waiting(self, mailbox_id: int, now: int, after: Place | None = None) -> Harvested:
+        """Match what waits in a mailbox by `message_id`, where a subject of ours carried no reference.
+
+        Called when a walk has ended: first without `after`, then with what was returned, until that is None.
+        Each part is a short transaction of its own, so that one that sends need not wait for all of them.
+        """
+        after = after or self._waiting.start(mailbox_id)
+        if after is None:
+            return Harvested(0, 0)
+        with self._db.transaction() as connection:
+            page = self._waiting.look(connection, mailbox_id, after)
+            messages = self._hold(connection, page.told)
+            self._mark(connection, mailbox_id, page.told)
+            matched = self._write(connection, mailbox_id, messages, page.told, now)
+        return Harvested(0, matched, 0, page.shared, page.after)
+
+    def _hold(self, connection: Connection, told: Mapping[int, Sequence[Told]]) -> Sequence[Row[Any]]:
+        """Messages by id, locked."""
+        if not told:
+            return []
+        rows: Sequence[Row[Any]] = self._db.execute(
+            connection,
+            f"WITH {self._db.batch('named', id='bigint')} SELECT {_MESSAGE} FROM named "
+            # CROSS: for the order's sake SQLite would read all messages.
+            f"CROSS JOIN messages m WHERE m.id = named.id ORDER BY m.id {self._db.hold('m')}",
+            named=self._db.rows([{"id": message} for message in sorted(told)]),
+        ).all()
+        return rows
+
+    def _write(
+        self,
+        connection: Connection,
+        mailbox_id: int,
+        messages: Iterable[Row[Any]],
+        told: Mapping[int, Sequence[Told]],
+        now: int,
+    ) -> int:
+        """Fold what was told into the messages, which are locked; how many receipts.
+
+        The receipts' rows say already whose they are.
+        """
+        if not told:
+            return 0
+        folded = [Folded.of(row, told[row.id]) for row in messages if row.id in told]
+        hard = [one for one in folded if one.needs_all]
+        if hard:
+            judged = self._judged(connection, hard, now)
+            folded = [judged.get(one.row.id, one) for one in folded]
+        self._update(connection, mailbox_id, folded, now)
+        suspects = [one.row.id for one in folded if one.twin_suspected]
+        twice = twins.mark(self._db, connection, suspects, now) if suspects else Counter[int]()
+        for run_id in sorted({one.row.run_id for one in folded if one.row.elsewhere}):
+            mark_restored(self._db, connection, run_id, now)
+        for run_id in sorted({one.row.run_id for one in folded}):
+            count_mailbox(self._db, connection, run_id, mailbox_id)
+            ours = [one for one in folded if one.row.run_id == run_id]
+            counts.apply(self._db, connection, run_id, changes_of(ours, twice[run_id]), now)
+        return sum(len(one.told) for one in folded)
+
+    def _mark(self, connection: Connection, mailbox_id: int, told: Mapping[int, Sequence[Told]]) -> None:
+        if not told:
+            return
+        batch = self._db.batch("marks", fingerprint="text", message="bigint", reference="text", word="text")
+        self._db.execute(
+            connection,
+            f"WITH {batch} UPDATE receipts SET message = marks.message, reference = marks.reference, "
+            "token = marks.word FROM marks "
+            "WHERE receipts.mailbox_id = :mailbox AND receipts.fingerprint = marks.fingerprint",
+            marks=self._db.rows(marks_of(told)),
+            mailbox=mailbox_id,
+        )
+
+    def _judged(self, connection: Connection, hard: Sequence[Folded], now: int) -> dict[int, Folded]:
+        """Those that are judged by all of their receipts, judged again."""
+        asked = self._db.rows([{"id": one.row.id} for one in hard])
+        batch = self._db.batch("asked", id="bigint")
+        said: defaultdict[int, list[tuple[ReceiptKind, int]]] = defaultdict(list)
+        for row in self._db.execute(
+            connection,
+            f"WITH {batch} SELECT r.message, r.kind, r.at FROM asked JOIN receipts r ON r.message = asked.id",
+            asked=asked,
+        ):
+            said[row.message].append((ReceiptKind(row.kind), row.at or now))
+        fewer = self._db.execute(
+            connection,
+            f"WITH {batch} SELECT a.message, a.detail FROM asked JOIN attempts a ON a.message = asked.id "
+            "WHERE a.sent_to < a.units ORDER BY a.message, a.number",
+            asked=asked,
+        )
+        notes = {row.message: row.detail for row in fewer}
+        return {one.row.id: one.by_all(said[one.row.id], notes.get(one.row.id)) for one in hard}
+
+    def _update(self, connection: Connection, mailbox_id: int, folded: Sequence[Folded], now: int) -> None:
         db = self._db
         folds = db.rows([one.as_row() for one in folded])
         batch = db.batch("folds", **_FOLD_COLUMNS)
@@ -126,14 +226,6 @@ class Folding:
             folds=folds,
             now=now,
         )
-        db.execute(
-            connection,
-            f"WITH {db.batch('marks', fingerprint='text', message='bigint', reference='text')} "
-            "UPDATE receipts SET message = marks.message, reference = marks.reference FROM marks "
-            "WHERE receipts.mailbox_id = :mailbox AND receipts.fingerprint = marks.fingerprint",
-            marks=db.rows([mark for one in folded for mark in one.marks]),
-            mailbox=mailbox_id,
-        )
 
 
 _FOLD_COLUMNS = {
@@ -151,96 +243,38 @@ _FOLD_COLUMNS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Folded:
-    """One message with its new receipts folded in."""
-
-    id: int
-    run_id: int
-    before: MessageState
-    delivery_before: Delivery
-    delivery: Delivery
-    evidence: Evidence
-    message_id: str | None
-    sent_at: int
-    marks: list[dict[str, Any]]
-    elsewhere: bool
-    """Whether another copy of the ledger has sent it."""
-    twin_suspected: bool
-
-    @property
-    def receipts(self) -> int:
-        """How many receipts were folded in."""
-        return len(self.marks)
-
-    @classmethod
-    def of(cls, row: Row[Any], mails: Sequence[Mail], now: int) -> _Folded:
-        """Fold `mails` into a message as the ledger has it."""
-        evidence = Evidence(
-            row.accepted_at, row.not_accepted_at, row.delivered_at, row.undelivered_at, row.late_at
-        )
-        for mail in mails:
-            evidence = evidence.with_receipt(mail.kind, mail.item.at or now)
-        before, delivery = Delivery(row.delivery), evidence.delivery
-        if before is Delivery.OVERDUE and delivery in {Delivery.NONE, Delivery.ACCEPTED}:
-            delivery = Delivery.OVERDUE  # an early notice does not make it less late
-        accepted = sum(mail.kind is ReceiptKind.ACCEPTED for mail in mails)
-        return cls(
-            id=row.id,
-            run_id=row.run_id,
-            before=MessageState(row.state),
-            delivery_before=before,
-            delivery=delivery,
-            evidence=evidence,
-            message_id=next((mail.message_id for mail in mails if mail.message_id), None),
-            sent_at=evidence.accepted_at or min(mail.item.at or now for mail in mails),
-            marks=[
-                {"fingerprint": mail.fingerprint, "message": row.id, "reference": row.reference}
-                for mail in mails
-            ],
-            elsewhere=bool(row.elsewhere),
-            twin_suspected=row.attempts > 1 or accepted + (row.accepted_at is not None) > 1,
-        )
-
-    def as_row(self) -> dict[str, Any]:
-        """For the JSON batch."""
-        bad = {
-            Delivery.NOT_ACCEPTED: "not accepted by the sender's provider",
-            Delivery.UNDELIVERED: "not delivered",
-        }
-        return {
-            "id": self.id,
-            "before": self.before.value,
-            "delivery": self.delivery.value,
-            "message_id": self.message_id,
-            "sent_at": self.sent_at,
-            "reason": bad.get(self.delivery),
-            "accepted_at": self.evidence.accepted_at,
-            "not_accepted_at": self.evidence.not_accepted_at,
-            "delivered_at": self.evidence.delivered_at,
-            "undelivered_at": self.evidence.undelivered_at,
-            "late_at": self.evidence.late_at,
-        }
+def place(mail: Mail, found: Mapping[str, Row[Any]]) -> tuple[str | None, int | None, str | None]:
+    """What its row says of a mail that is recorded now: reference, message and token."""
+    if mail.kind not in RECEIPTS:
+        return mail.reference, None, None
+    ours = _ours(mail, found)
+    if ours is None:
+        return mail.reference, None, mail.token
+    return ours, found[ours].id, mail.message_id
 
 
-def _changes(folded: Sequence[_Folded], twice: int) -> counts.Changes:
-    changes = counts.Changes()
-    changes.add("twins", twice)
-    for one in folded:
-        changes.add("receipts_matched", one.receipts)
-        if one.before is MessageState.SENT:
-            changes.deliver(one.delivery_before, one.delivery)
+def _hear(
+    told: dict[int, list[Told]], mails: Iterable[Mail], found: Mapping[str, Row[Any]], now: int
+) -> list[Mail]:
+    """Add what receipts with a reference of ours say, by message; those with none are returned."""
+    others = []
+    for mail in mails:
+        reference = _ours(mail, found)
+        if reference is None:
+            others.append(mail)
         else:
-            changes.move(one.before, MessageState.SENT)
-            changes.deliver(None, one.delivery)
-    return changes
+            one = Told(mail.fingerprint, mail.kind, mail.item.at or now, mail.message_id, reference)
+            told.setdefault(found[reference].id, []).append(one)
+    return others
 
 
 def _ours(mail: Mail, found: Mapping[str, Row[Any]]) -> str | None:
     """The last of its references that this ledger knows: ours is appended after the text's own."""
-    return next((reference for reference in reversed(mail.references) if reference in found), None)
+    if mail.reference is None or mail.reference in found:
+        return mail.reference
+    return next((reference for reference in reversed(mail.earlier) if reference in found), None)
 
 
 def strange(mail: Mail, found: Mapping[str, Row[Any]]) -> bool:
     """Whether it is a receipt with well-formed references, none of which this ledger knows."""
-    return mail.kind in RECEIPTS and bool(mail.references) and _ours(mail, found) is None
+    return mail.reference is not None and mail.kind in RECEIPTS and _ours(mail, found) is None

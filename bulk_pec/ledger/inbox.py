@@ -1,26 +1,70 @@
 """Harvests and receipts: what was read from a mailbox's inbox, and what it says of the messages.
 
-A page's receipts and their fold into the messages are one transaction, so a walk that dies leaves
-nothing half done. A page counts as known only once the walk that read it is complete.
+Pages, the fold of their receipts into the messages and the walk's position are one transaction, so a walk
+that dies leaves nothing half done. A page counts as known only once the walk that read it is complete.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.states import Delivery
-from bulk_pec.ledger import counts
+from bulk_pec.ledger import bulk, counts
 from bulk_pec.ledger.database import Database
-from bulk_pec.ledger.folding import Folding, strange
-from bulk_pec.ledger.harvests import Harvests, WalkEnd
-from bulk_pec.ledger.mails import Harvested, Mail
+from bulk_pec.ledger.folding import Folding, place, strange
+from bulk_pec.ledger.harvests import Harvests, Walk, WalkEnd
+from bulk_pec.ledger.mails import Harvested, Mail, Place
 from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.sightings import Page, Sightings, Taken, take
 
-__all__ = ["Harvested", "Inbox", "Mail", "WalkEnd"]
+__all__ = ["Harvested", "Inbox", "Mail", "Page", "Recorded", "Walk", "WalkEnd"]
+
+_TRIES = 3
+"""How often pages are recorded anew when another host recorded one of their mails at the same moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of pages that a walk read.
+
+    Attributes:
+        walk: The walk, as it goes on.
+        known: For each page, up to the first that is an end: whether all of it was known before the walk.
+        dead: For each of these: whether a dead walk had recorded all of it that was not known.
+        added: What they added.
+        counted: Mails on them that the walk had not counted before.
+        unknown: Those among them that were not known before the walk.
+        unseen: Those among these that the dead walk had not seen either.
+    """
+
+    walk: Walk
+    known: tuple[bool, ...]
+    dead: tuple[bool, ...]
+    added: Harvested
+    counted: int
+    unknown: int
+    unseen: int
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How pages are recorded; see `Inbox.record`."""
+
+    past_known: bool
+    positioned: bool
+    searched: bool
+
+
+class _Raced(Exception):
+    """Another host recorded one of the mails between this one's look and its insert."""
+
+    def __init__(self) -> None:
+        super().__init__("another host recorded one of these mails at the same moment")
 
 
 class Inbox(Harvests):
@@ -29,84 +73,138 @@ class Inbox(Harvests):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._folding = Folding(database)
+        self._sightings = Sightings(database)
 
     def known_before(self, harvest: int, mailbox_id: int, mails: Sequence[Mail]) -> set[str]:
         """Fingerprints of those mails that a harvest which ended before this one began has seen."""
-        batch = self._db.batch("asked", fingerprint="text")
+        walk = Walk(harvest, mailbox_id, (harvest,))
         with self._db.transaction() as connection:
-            rows = self._db.execute(
-                connection,
-                f"WITH {batch} SELECT r.fingerprint FROM asked "
-                "JOIN receipts r ON r.mailbox_id = :mailbox AND r.fingerprint = asked.fingerprint "
-                "JOIN harvests own ON own.id = :harvest "
-                "JOIN harvests h ON h.id = r.harvest_id AND h.complete AND h.ended_at <= own.begun_at",
-                asked=self._db.rows([{"fingerprint": mail.fingerprint} for mail in mails]),
-                mailbox=mailbox_id,
-                harvest=harvest,
-            )
-            return {row.fingerprint for row in rows}
+            rows = self._sightings.rows(connection, walk, mails)
+        return {one for one, row in rows.items() if row.known}
 
     def add_page(self, harvest: int, mailbox_id: int, mails: Sequence[Mail], now: int) -> Harvested:
-        """Record a page and fold it into the messages its receipts belong to, in one transaction."""
+        """Record one page of a walk that has no position, known or not; see `record`."""
+        walk, page = Walk(harvest, mailbox_id, (harvest,)), Page(0, tuple(mails))
+        return self.record(walk, [page], now, past_known=True).added
+
+    def record(
+        self,
+        walk: Walk,
+        pages: Sequence[Page],
+        now: int,
+        *,
+        past_known: bool = False,
+        positioned: bool = False,
+        searched: bool = False,
+    ) -> Recorded:
+        """Record pages and fold them into the messages their receipts belong to, in one transaction.
+
+        Args:
+            walk: That read them.
+            pages: In the order they were read. What stands behind one that is an end is not recorded.
+            now: Milliseconds since the epoch.
+            past_known: Whether a page that was wholly known before the walk is no end.
+            positioned: Whether they stand, without a gap, behind the walk's position, which moves on.
+            searched: Whether a search showed them: then nothing is known of what stands beside them, and an
+                id may be a place in what it found. Of mails that have a row only their message is changed.
+        """
+        how = _How(past_known, positioned, searched)
+        for _ in range(_TRIES - 1):
+            try:
+                return self._record(walk, pages, now, how)
+            except _Raced:
+                continue
+        return self._record(walk, pages, now, how)
+
+    def _record(self, walk: Walk, pages: Sequence[Page], now: int, how: _How) -> Recorded:
         with self._db.transaction() as connection:
-            fresh = self._insert(connection, harvest, mailbox_id, mails)
-            speaking = self._folding.speaking(connection, mailbox_id, mails)
-            found = {row.reference: row for row in self._folding.find(connection, speaking)}
-            matched = self._folding.fold(connection, mailbox_id, speaking, found, now)
-            self._count_seen(connection, mailbox_id, fresh)
-        return Harvested(len(fresh), matched, sum(strange(mail, found) for mail in fresh))
+            walk = self._hold(connection, walk)
+            mails = [mail for page in pages for mail in (*page.beside, *page.mails)]
+            rows = self._sightings.rows(connection, walk, mails)
+            taken = take(walk, pages, rows, past_known=how.past_known)
+            if how.searched:
+                taken = taken.only_new()
+            speaking = self._folding.speaking(connection, walk.mailbox_id, taken.unmatched)
+            found = {row.reference: row for row in self._folding.find(connection, [*taken.fresh, *speaking])}
+            self._insert(connection, walk, taken.fresh, found)
+            self._keep_up(connection, walk, taken)
+            matched = self._folding.fold(connection, walk.mailbox_id, (taken.fresh, speaking), found, now)
+            added = Harvested(len(taken.fresh), matched, sum(strange(mail, found) for mail in taken.fresh))
+            self._count_seen(connection, walk.mailbox_id, taken, now)
+            position = _last(walk, pages[: len(taken.known)], taken, how) if how.positioned else None
+            walk = self._advance(connection, walk, position, _gained(walk, taken))
+        return Recorded(
+            walk, tuple(taken.known), tuple(taken.dead), added, taken.counted, taken.unknown, taken.unseen
+        )
 
     def _insert(
-        self, connection: Connection, harvest: int, mailbox_id: int, mails: Sequence[Mail]
-    ) -> list[Mail]:
-        """Record what is new; a mail seen by an earlier, dead walk is new to this one's bookkeeping only."""
-        batch = self._db.batch(
-            "mails",
-            fingerprint="text",
-            item="text",
-            kind="text",
-            sender="text",
-            subject="text",
-            date="text",
-            at="bigint",
-            reference="text",
-        )
-        by_fingerprint = {mail.fingerprint: mail for mail in mails}
-        rows = self._db.execute(
-            connection,
-            f"WITH {batch} INSERT INTO receipts (mailbox_id, fingerprint, harvest_id, item_id, kind, sender, "
-            "subject, date, at, reference) SELECT :mailbox, fingerprint, :harvest, item, kind, sender, "
-            "subject, date, at, reference FROM mails WHERE true "
-            "ON CONFLICT (fingerprint, mailbox_id) DO NOTHING RETURNING fingerprint",
-            mails=self._db.rows([_mail_row(mail) for mail in by_fingerprint.values()]),
-            mailbox=mailbox_id,
-            harvest=harvest,
-        ).all()
-        self._adopt(connection, harvest, mailbox_id, list(by_fingerprint))
-        return [by_fingerprint[row.fingerprint] for row in rows]
+        self, connection: Connection, walk: Walk, fresh: Sequence[Mail], found: Mapping[str, Row[Any]]
+    ) -> None:
+        """Record mails that have no row, each with the message it belongs to, if that is known.
 
-    def _adopt(self, connection: Connection, harvest: int, mailbox_id: int, fingerprints: list[str]) -> None:
-        """What a dead walk had read becomes this walk's, so that it is known once this one is complete."""
-        batch = self._db.batch("seen", fingerprint="text")
+        Raises:
+            _Raced: One has by now.
+        """
+        if not fresh:
+            return
+        rows = [_row(walk, mail, found) for mail in fresh]
+        if not self._db.is_postgres:
+            bulk.insert(self._db, connection, _RECEIPTS, rows)
+            return
+        # In one order on all hosts: two that record the same mails at once must not wait for each other.
+        batch = self._db.batch("mails", **dict(zip(_RECEIPTS.names, _RECEIPTS.types, strict=True)))
+        named = [dict(zip(_RECEIPTS.names, row, strict=True)) for row in sorted(rows, key=_by_fingerprint)]
+        inserted = self._db.execute(
+            connection,
+            f"WITH {batch} INSERT INTO receipts ({_RECEIPTS.listed}) SELECT {_RECEIPTS.listed} FROM mails "
+            "ON CONFLICT (fingerprint, mailbox_id) DO NOTHING",
+            mails=self._db.rows(named),
+        )
+        if inserted.rowcount != len(rows):
+            raise _Raced
+
+    def _keep_up(self, connection: Connection, walk: Walk, taken: Taken) -> None:
+        """What this walk changes of mails that have a row: whose they are, who counted them, their ids."""
+        for column, fingerprints in (("harvest_id", taken.adopted), ("counted_by", taken.marked)):
+            if fingerprints:
+                self._db.execute(
+                    connection,
+                    f"WITH {self._db.batch('seen', fingerprint='text')} UPDATE receipts "
+                    f"SET {column} = :walk FROM seen WHERE receipts.mailbox_id = :mailbox "
+                    "AND receipts.fingerprint = seen.fingerprint",
+                    seen=self._db.rows([{"fingerprint": one} for one in sorted(fingerprints)]),
+                    walk=walk.own[-1],
+                    mailbox=walk.mailbox_id,
+                )
+        if taken.moved:
+            self._db.execute(
+                connection,
+                f"WITH {self._db.batch('moved', fingerprint='text', item='text')} UPDATE receipts "
+                "SET item_id = moved.item FROM moved WHERE receipts.mailbox_id = :mailbox "
+                "AND receipts.fingerprint = moved.fingerprint",
+                moved=self._db.rows(
+                    [{"fingerprint": one, "item": item} for one, item in sorted(taken.moved.items())]
+                ),
+                mailbox=walk.mailbox_id,
+            )
+
+    def _count_seen(self, connection: Connection, mailbox_id: int, taken: Taken, now: int) -> None:
+        if not taken.fresh and not taken.renamed:
+            return
+        unknown = sum(mail.kind is ReceiptKind.UNKNOWN for mail in taken.fresh)
         self._db.execute(
             connection,
-            f"WITH {batch} UPDATE receipts SET harvest_id = :harvest FROM seen, harvests h "
-            "WHERE receipts.mailbox_id = :mailbox AND receipts.fingerprint = seen.fingerprint "
-            "AND h.id = receipts.harvest_id AND NOT h.complete AND h.id <> :harvest",
-            seen=self._db.rows([{"fingerprint": fingerprint} for fingerprint in fingerprints]),
-            mailbox=mailbox_id,
-            harvest=harvest,
-        )
-
-    def _count_seen(self, connection: Connection, mailbox_id: int, fresh: Sequence[Mail]) -> None:
-        unknown = sum(mail.kind is ReceiptKind.UNKNOWN for mail in fresh)
-        self._db.execute(
-            connection,
-            "UPDATE mailboxes SET seen = seen + :seen, unknown = unknown + :unknown WHERE id = :mailbox",
-            seen=len(fresh),
+            "UPDATE mailboxes SET seen = seen + :seen, unknown = unknown + :unknown, "
+            "ids_moved_at = COALESCE(ids_moved_at, :moved) WHERE id = :mailbox",
+            seen=len(taken.fresh),
             unknown=unknown,
+            moved=now if taken.renamed else None,
             mailbox=mailbox_id,
         )
+
+    def match_waiting(self, mailbox_id: int, now: int, after: Place | None = None) -> Harvested:
+        """Match what waits for its `message_id`, a part at a time; see `Folding.match_waiting`."""
+        return self._folding.match_waiting(mailbox_id, now, after)
 
     def mark_overdue(self, run: Run, before: int, now: int, unread: Collection[int] = ()) -> int:
         """What was sent (accepted, if known) before `before` is overdue, but for mailboxes left `unread`."""
@@ -128,14 +226,53 @@ class Inbox(Harvests):
         return changes.by_column[f"delivery_{Delivery.OVERDUE}"]
 
 
-def _mail_row(mail: Mail) -> dict[str, Any]:
-    return {
-        "fingerprint": mail.fingerprint,
-        "item": mail.item.item_id,
-        "kind": mail.kind.value,
-        "sender": mail.item.sender,
-        "subject": mail.item.subject,
-        "date": mail.item.date,
-        "at": mail.item.at,
-        "reference": mail.reference,
-    }
+_RECEIPTS = bulk.Columns(
+    "receipts",
+    (
+        "mailbox_id",
+        "fingerprint",
+        "harvest_id",
+        "item_id",
+        "kind",
+        "sender",
+        "subject",
+        "date",
+        "at",
+        "reference",
+        "message",
+        "token",
+    ),
+    ("bigint", "text", "bigint", *("text",) * 5, "bigint", "text", "bigint", "text"),
+)
+
+
+def _row(walk: Walk, mail: Mail, found: Mapping[str, Row[Any]]) -> tuple[Any, ...]:
+    item = mail.item
+    return (
+        walk.mailbox_id,
+        mail.fingerprint,
+        walk.own[-1],
+        item.item_id,
+        mail.kind.value,
+        item.sender,
+        item.subject,
+        item.date,
+        item.at,
+        *place(mail, found),
+    )
+
+
+def _by_fingerprint(row: tuple[Any, ...]) -> str:
+    return str(row[1])
+
+
+def _gained(walk: Walk, taken: Taken) -> dict[int, int]:
+    """How many rows more, or fewer, each walk has."""
+    gained = {harvest: -lost for harvest, lost in taken.losers.items()}
+    return gained | {walk.own[-1]: len(taken.fresh) + len(taken.adopted)}
+
+
+def _last(walk: Walk, pages: Sequence[Page], taken: Taken, how: _How) -> int | None:
+    """The last page that was recorded: not one that was an end."""
+    recorded = pages if how.past_known or not taken.known[-1] else pages[:-1]
+    return recorded[-1].number if recorded else walk.position

@@ -10,20 +10,29 @@ from sqlalchemy import inspect
 
 from bulk_pec.domain.errors import ConfigError
 from bulk_pec.ledger.answers import Answers
+from bulk_pec.ledger.archiving import Archiving
 from bulk_pec.ledger.attempts import Attempts
+from bulk_pec.ledger.balances import Balances
 from bulk_pec.ledger.canaries import Canaries
+from bulk_pec.ledger.causes import Causes
 from bulk_pec.ledger.claims import Claims
+from bulk_pec.ledger.clearing import Clearing
 from bulk_pec.ledger.control import Control
 from bulk_pec.ledger.database import Database, Mode
 from bulk_pec.ledger.doubts import Doubts
 from bulk_pec.ledger.inbox import Inbox
+from bulk_pec.ledger.kept import Keeping
 from bulk_pec.ledger.loading import Loading, NewRun
 from bulk_pec.ledger.orders import Orders
 from bulk_pec.ledger.paces import Paces
+from bulk_pec.ledger.quotas import Quotas
 from bulk_pec.ledger.retries import Retries
 from bulk_pec.ledger.runs import Runs
 from bulk_pec.ledger.schema import SCHEMA_VERSION
+from bulk_pec.ledger.stories import Stories
+from bulk_pec.ledger.stragglers import Stragglers
 from bulk_pec.ledger.suppressions import Suppressions
+from bulk_pec.ledger.tracing import Tracing
 from bulk_pec.ledger.usage import Usage
 from bulk_pec.ledger.views import Views
 from bulk_pec.ledger.workers import Workers
@@ -59,12 +68,21 @@ class Ledger:
         self.attempts = Attempts(self.database, self.usage)
         self.paces = Paces(self.database)
         self.inbox = Inbox(self.database)
+        self.quotas = Quotas(self.database)
         self.doubts = Doubts(self.database)
+        self.keeping = Keeping(self.database)
+        self.causes = Causes(self.database)
+        self.stragglers = Stragglers(self.database)
+        self.archiving = Archiving(self.database)
+        self.clearing = Clearing(self.database)
         self.views = Views(self.database)
+        self.balances = Balances(self.database)
         self.suppressions = Suppressions(self.database)
         self.answers = Answers(self.database)
         self.orders = Orders(self.database)
         self.retries = Retries(self.database)
+        self.stories = Stories(self.database)
+        self.tracing = Tracing(self.database)
         file = self.database.file
         self.control = Control(file) if file is not None else None
 

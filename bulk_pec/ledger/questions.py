@@ -1,11 +1,29 @@
 """What a ledger is asked by `bulk_pec.ledger.checking`: statements each of whose rows is a violation.
 
-One statement serves both databases. Each names what is wrong by ids, never by an address or a key.
+One statement serves both databases. Each names what is wrong by ids, never by an address or a key. Those that
+`bulk_pec.ledger.balances` asks too, of one run, have a mark where its condition goes: see `of_run`.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+from bulk_pec.domain.balance import Kind
+
+_MARK = re.compile(r"/\*of run: ([a-z_.]+)\*/")
+
+
+def of_run(statement: str) -> str:
+    """A statement held to one run: its marks become conditions on ``:first``, ``:last`` or ``:run``."""
+    return _MARK.sub(
+        lambda found: (
+            f"AND {found[1]} = :run"
+            if found[1].endswith("run_id")
+            else f"AND {found[1]} BETWEEN :first AND :last"
+        ),
+        statement,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +33,14 @@ class Question:
     Attributes:
         invariant: Its number in docs/semantics.md, or a word for what else must hold.
         sentence: With the statement's columns in braces.
-        statement: Without parameters.
+        statement: Without parameters; where it has marks, it can be held to one run.
+        balance: What its answers are in a run's three-way balance; None: it is not asked there.
     """
 
     invariant: str
     sentence: str
     statement: str
+    balance: Kind | None = None
 
 
 # The field of the JSON, on both databases: inside a value, such as the operator's reason, quotes are escaped.
@@ -53,29 +73,42 @@ QUESTIONS = (
     Question(
         "3",
         "message {message} counts {kept} attempts, and has {found}, the last with number {last}",
-        "SELECT m.id AS message, m.attempts AS kept, COALESCE(a.found, 0) AS found, "
-        "COALESCE(a.last, 0) AS last FROM messages m LEFT JOIN (SELECT message, COUNT(*) AS found, "
-        "MAX(number) AS last FROM attempts GROUP BY message) a ON a.message = m.id "
-        "WHERE m.attempts <> COALESCE(a.found, 0) OR m.attempts <> COALESCE(a.last, 0)",
+        "SELECT m.id AS message, m.attempts AS kept, COUNT(a.id) AS found, "
+        "COALESCE(MAX(a.number), 0) AS last FROM messages m LEFT JOIN attempts a ON a.message = m.id "
+        "WHERE true /*of run: m.id*/ "
+        "GROUP BY m.id HAVING m.attempts <> COUNT(a.id) OR m.attempts <> COALESCE(MAX(a.number), 0)",
+        Kind.ATTEMPTS,
     ),
     Question(
         "4",
         "message {message} is {state}, though attempt {attempt} was answered with a message_id",
         f"SELECT a.message, m.state, a.id AS attempt {_ATTEMPTED}"
-        "WHERE a.outcome = 'sent' AND m.state <> 'sent'",
+        "WHERE a.outcome = 'sent' AND m.state <> 'sent' /*of run: m.id*/",
+        Kind.SENT,
     ),
     Question(
         "4",
         "message {message} is {state}, though receipt {receipt} is of it",
         "SELECT m.id AS message, m.state, r.id AS receipt FROM receipts r "
-        "JOIN messages m ON m.id = r.message WHERE m.state <> 'sent'",
+        "JOIN messages m ON m.id = r.message WHERE m.state <> 'sent' /*of run: m.id*/",
+        Kind.SENT,
     ),
     Question(
         "4",
         "message {message} is sent, and no answer, receipt or operator's word says so",
         "SELECT m.id AS message FROM messages m WHERE m.state = 'sent' AND NOT EXISTS (SELECT 1 "
         "FROM attempts a WHERE a.message = m.id AND (a.outcome = 'sent' OR a.settlement = 'operator')) "
-        "AND NOT EXISTS (SELECT 1 FROM receipts r WHERE r.message = m.id)",
+        "AND NOT EXISTS (SELECT 1 FROM receipts r WHERE r.message = m.id) /*of run: m.id*/",
+        Kind.SENT,
+    ),
+    Question(
+        "delivery",
+        "message {message} is {delivery}, and has no receipt that says so",
+        "SELECT m.id AS message, m.delivery FROM messages m WHERE m.state = 'sent' "
+        "AND m.delivery IN ('accepted', 'not_accepted', 'delivered', 'undelivered') AND NOT EXISTS ("
+        "SELECT 1 FROM receipts r WHERE r.message = m.id "
+        "AND (r.kind = m.delivery OR (r.kind = 'late' AND m.delivery = 'undelivered'))) /*of run: m.id*/",
+        Kind.DELIVERY,
     ),
     Question(
         "7",
@@ -149,7 +182,8 @@ QUESTIONS = (
         "orphans",
         "attempt {attempt} is of message {message} in run {run}, where there is none",
         "SELECT a.id AS attempt, a.message, a.run_id AS run FROM attempts a WHERE NOT EXISTS ("
-        "SELECT 1 FROM messages m WHERE m.id = a.message AND m.run_id = a.run_id)",
+        "SELECT 1 FROM messages m WHERE m.id = a.message AND m.run_id = a.run_id) /*of run: a.message*/",
+        Kind.ATTEMPTS,
     ),
     Question(
         "orphans",
@@ -162,7 +196,8 @@ QUESTIONS = (
         "orphans",
         "receipt {receipt} is of message {message}, which is not known",
         "SELECT r.id AS receipt, r.message FROM receipts r WHERE r.message IS NOT NULL "
-        "AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = r.message)",
+        "AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = r.message) /*of run: r.message*/",
+        Kind.RECEIPTS,
     ),
     Question(
         "orphans",
@@ -194,17 +229,35 @@ QUESTIONS = (
         "SELECT MAX(m.id) AS message, MIN(m.id) AS other FROM messages m GROUP BY m.reference "
         "HAVING COUNT(*) > 1",
     ),
+    Question(
+        "archive",
+        "receipt {receipt} was deleted from its mailbox, and its text is not archived",
+        "SELECT r.id AS receipt FROM receipts r WHERE (r.deleted_at IS NOT NULL OR r.gone) "
+        "AND (r.deleted_at IS NULL OR r.archived_at IS NULL OR r.text_digest IS NULL)",
+    ),
+    Question(
+        "archive",
+        "the archive of mailbox {mailbox} has number {number} twice, or does not go so far",
+        "SELECT r.mailbox_id AS mailbox, r.archive_number AS number FROM receipts r "
+        "JOIN mailboxes b ON b.id = r.mailbox_id WHERE r.archive_number IS NOT NULL "
+        "GROUP BY r.mailbox_id, r.archive_number, b.archived "
+        "HAVING COUNT(*) > 1 OR r.archive_number > b.archived",
+    ),
 )
 
 COUNTED = """
-SELECT run_id, state AS name, COUNT(*) AS n FROM messages GROUP BY run_id, state
-UNION ALL SELECT run_id, state, COUNT(*) FROM set_aside GROUP BY run_id, state
-UNION ALL SELECT run_id, 'delivery_' || delivery, COUNT(*) FROM messages WHERE state = 'sent'
-    GROUP BY run_id, delivery
-UNION ALL SELECT run_id, 'attempts', COUNT(*) FROM attempts GROUP BY run_id
-UNION ALL SELECT run_id, 'twins', COUNT(*) FROM messages WHERE twin_at IS NOT NULL GROUP BY run_id
-UNION ALL SELECT m.run_id, 'receipts_matched', COUNT(*) FROM receipts r JOIN messages m ON m.id = r.message
+SELECT m.run_id, m.state AS name, COUNT(*) AS n FROM messages m WHERE true /*of run: m.id*/
+    GROUP BY m.run_id, m.state
+UNION ALL SELECT s.run_id, s.state, COUNT(*) FROM set_aside s WHERE true /*of run: s.run_id*/
+    GROUP BY s.run_id, s.state
+UNION ALL SELECT m.run_id, 'delivery_' || m.delivery, COUNT(*) FROM messages m WHERE m.state = 'sent'
+    /*of run: m.id*/ GROUP BY m.run_id, m.delivery
+UNION ALL SELECT a.run_id, 'attempts', COUNT(*) FROM attempts a WHERE true /*of run: a.message*/
+    GROUP BY a.run_id
+UNION ALL SELECT m.run_id, 'twins', COUNT(*) FROM messages m WHERE m.twin_at IS NOT NULL /*of run: m.id*/
     GROUP BY m.run_id
+UNION ALL SELECT m.run_id, 'receipts_matched', COUNT(*) FROM receipts r JOIN messages m ON m.id = r.message
+    WHERE true /*of run: r.message*/ GROUP BY m.run_id
 """
 """Every counter of every run, counted again."""
 

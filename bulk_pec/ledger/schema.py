@@ -67,6 +67,7 @@ runs = Table(
     Column("restored_at", _BIG, comment="a receipt named a message without an attempt: settle comes first"),
     Column("canary", Text, comment="sending, waiting, passed or failed; NULL: it has none"),
     Column("canary_at", _BIG, comment="when its canary had been sent whole"),
+    Column("balance", Text, comment="JSON: its three-way balance at the end of the last harvest"),
 )
 
 run_counts = Table(
@@ -91,6 +92,7 @@ run_counts = Table(
 )
 
 _RENAMED = text("list_key IS NOT NULL")
+_CAUSED = text("cause IS NOT NULL")
 
 messages = Table(
     "messages",
@@ -125,6 +127,7 @@ messages = Table(
     Column("asked_at", _BIG, comment="when its receipts were last asked for by its message_id"),
     UniqueConstraint("run_id", "key"),
     Index(None, "run_id", "list_key", sqlite_where=_RENAMED, postgresql_where=_RENAMED),
+    Index("ix_messages_caused", "run_id", "cause", sqlite_where=_CAUSED, postgresql_where=_CAUSED),
     postgresql_with={"fillfactor": "75"},
 )
 
@@ -286,6 +289,8 @@ run_mailboxes = Table(
 
 _OPEN = text("closed_at IS NULL")
 _DOUBT = text("outcome = 'in_doubt' AND settlement IS NULL")
+_FEWER = text("sent_to < units")
+_NAMED = text("subject_digest IS NOT NULL AND message_id IS NOT NULL")
 
 attempts = Table(
     "attempts",
@@ -306,6 +311,7 @@ attempts = Table(
     Column("status", SmallInteger, comment="HTTP status, if one was read"),
     Column("message_id", Text),
     Column("sent_to", SmallInteger, comment="to how many addresses, as the provider says"),
+    Column("subject_digest", Text, comment="of a subject without a reference: see domain.subjects"),
     Column("detail", Text),
     Column("settlement", Text, comment="how a doubt ended: receipt, absence, late_answer, operator"),
     Column("settled_at", _BIG),
@@ -313,6 +319,8 @@ attempts = Table(
     UniqueConstraint("message", "number"),
     Index("uq_attempts_open", "message", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
     Index("ix_attempts_doubt", "run_id", sqlite_where=_DOUBT, postgresql_where=_DOUBT),
+    Index("ix_attempts_fewer", "run_id", sqlite_where=_FEWER, postgresql_where=_FEWER),
+    Index("ix_attempts_named", "mailbox_id", "message_id", sqlite_where=_NAMED, postgresql_where=_NAMED),
 )
 
 harvests = Table(
@@ -325,6 +333,7 @@ harvests = Table(
         "carried_on", _BIG, comment="harvests.id: the walk that died, whose pages this one did not read again"
     ),
     Column("position", Integer, comment="pages up to this one are recorded without a gap"),
+    Column("mails", Integer, nullable=False, server_default=_ZERO, comment="rows that are this walk's"),
     Column("ended_at", _BIG),
     Column("complete", Boolean, nullable=False, server_default=text("false")),
     Column(
@@ -348,6 +357,8 @@ harvests = Table(
 
 _WAITS = text("message IS NULL AND token IS NOT NULL")
 _CAUSELESS = text("cause IS NULL AND message IS NOT NULL AND kind IN ('not_accepted', 'undelivered', 'late')")
+_DELETED = text("deleted_at IS NOT NULL")
+_LEAVING = text("deleted_at IS NOT NULL AND NOT gone")
 
 receipts = Table(
     "receipts",
@@ -356,6 +367,7 @@ receipts = Table(
     Column("mailbox_id", _BIG, nullable=False),
     Column("fingerprint", Text, nullable=False, comment="of sender, subject and date: never of the id"),
     Column("harvest_id", _BIG, nullable=False, comment="the walk that first saw it"),
+    Column("counted_by", _BIG, comment="the walk that last counted it, where another had recorded it"),
     Column("item_id", Text, nullable=False, comment="the provider's id when first seen; may shift"),
     Column("kind", Text, nullable=False),
     Column("sender", Text, nullable=False),
@@ -371,10 +383,16 @@ receipts = Table(
     Column("text_digest", Text, comment="SHA-256 of its text as archived"),
     Column("archived_at", _BIG),
     Column("archive_number", Integer, comment="its place in its mailbox's archive, from 1"),
-    Column("deleted_at", _BIG, comment="when we deleted it from the mailbox"),
+    Column("deleted_at", _BIG, comment="when we asked the provider to delete it; written before we asked"),
+    Column("gone", Boolean, nullable=False, server_default=text("false"), comment="it said that it has"),
+    Column("misses", SmallInteger, nullable=False, server_default=_ZERO, comment="vain looks for its text"),
     # Fingerprint first: SQLite would take the mailbox alone for a good way in, and scan all of its mail.
     UniqueConstraint("fingerprint", "mailbox_id"),
     Index(None, "message"),
     Index("ix_receipts_waiting", "mailbox_id", "token", sqlite_where=_WAITS, postgresql_where=_WAITS),
     Index("ix_receipts_causeless", "mailbox_id", sqlite_where=_CAUSELESS, postgresql_where=_CAUSELESS),
+    Index(
+        "ix_receipts_deleted", "mailbox_id", "deleted_at", sqlite_where=_DELETED, postgresql_where=_DELETED
+    ),
+    Index("ix_receipts_leaving", "mailbox_id", sqlite_where=_LEAVING, postgresql_where=_LEAVING),
 )

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
-from bulk_pec.domain.receipts import ReceiptKind, message_id_of
+from bulk_pec.domain.receipts import ReceiptKind
+from bulk_pec.domain.subjects import message_id_of
 from bulk_pec.domain.twins import Said, left_twice
 from bulk_pec.ledger.database import Database
 
@@ -51,12 +52,13 @@ def _judged(db: Database, connection: Connection, messages: list[int]) -> list[i
     said: dict[int, list[Said]] = defaultdict(list)
     for row in db.execute(
         connection,
-        f"WITH {batch} SELECT r.message, r.kind, r.subject, r.at FROM asked "
+        f"WITH {batch} SELECT r.message, r.kind, r.subject, r.at, r.reference, r.token FROM asked "
         "JOIN receipts r ON r.message = asked.id",
         asked=asked,
     ):
         accepted, refused = row.kind == ReceiptKind.ACCEPTED, row.kind == ReceiptKind.NOT_ACCEPTED
-        said[row.message].append(Said(accepted, message_id_of(row.subject), row.at, refused))
+        token = row.token or (None if row.reference is None else message_id_of(row.subject))
+        said[row.message].append(Said(accepted, token, row.at, refused))
     answers: dict[int, list[str | None]] = defaultdict(list)
     last_in_doubt: dict[int, bool] = {}
     given_up: set[int] = set()

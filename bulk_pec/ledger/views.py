@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 
 from bulk_pec.domain.calendar import Period
+from bulk_pec.domain.causes import Cause
+from bulk_pec.domain.states import Delivery
 from bulk_pec.ledger import repeats
 from bulk_pec.ledger.database import Database
 from bulk_pec.ledger.runs import Run
@@ -17,6 +19,7 @@ from bulk_pec.ledger.runs import Run
 _PAGE = 2_000
 _LOOKED_UP = "address looked up by tax code"
 _TWICE = "sent twice"
+_FAILED = frozenset({Delivery.NOT_ACCEPTED.value, Delivery.UNDELIVERED.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,14 @@ class Figures:
         seen: Mails seen in the run's mailboxes since it was loaded.
         unknown: Those of a form this version does not know.
         updated_at: Milliseconds since the epoch.
+        fewer: Messages that the provider says it sent to fewer addresses than they have.
     """
 
     values: dict[str, int]
     seen: int
     unknown: int
     updated_at: int
+    fewer: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +82,14 @@ class Views:
                 "FROM run_mailboxes r JOIN mailboxes b ON b.id = r.mailbox_id WHERE r.run_id = :run",
                 run=run.id,
             ).one()
+            fewer = self._db.execute(
+                connection,
+                "SELECT COUNT(DISTINCT message) FROM attempts WHERE run_id = :run AND sent_to < units",
+                run=run.id,
+            ).scalar_one()
         updated_at = counts.pop("updated_at")
         counts.pop("run_id")
-        return Figures(counts, int(mail.seen), int(mail.unknown), updated_at)
+        return Figures(counts, int(mail.seen), int(mail.unknown), updated_at, int(fewer))
 
     def used(self, addresses: Sequence[str], period: Period) -> list[tuple[int, int, int]]:
         """What each of these mailboxes has used of its caps in this day, month and year."""
@@ -130,7 +140,7 @@ class Views:
         statement = (
             'SELECT m.id, m."row", m.key, m.recipient, m.reference, m.state, m.attempts, m.message_id, '
             "b.address AS mailbox, m.sent_at, m.delivery, m.accepted_at, m.delivered_at, "
-            "m.reason, m.fields, m.looked_up, m.twin_at "
+            "m.reason, m.fields, m.cause, m.looked_up, m.twin_at "
             "FROM messages m LEFT JOIN mailboxes b ON b.id = m.mailbox_id "
             "WHERE m.id > :after AND m.id <= :last ORDER BY m.id LIMIT :page"
         )
@@ -144,7 +154,7 @@ class Views:
                 return
             after = page[-1].id
             for row in page:
-                view = RowView(*row[1:-2])
+                view = _with_cause(RowView(*row[1:-3]), row.cause)
                 view = _as_listed(view) if row.looked_up else view
                 view = _as_twin(view) if row.twin_at is not None else view
                 yield view if view.state == "sent" else _without_delivery(view)
@@ -194,6 +204,14 @@ def _as_listed(view: RowView) -> RowView:
     fields[place] = cell
     reason = f"{view.reason}; {_LOOKED_UP}" if view.reason else _LOOKED_UP
     return replace(view, fields=orjson.dumps(fields).decode(), reason=reason)
+
+
+def _with_cause(view: RowView, cause: str | None) -> RowView:
+    """A row that was not delivered with why, as far as a notice's text has told."""
+    if cause is None or view.reason is None or view.delivery not in _FAILED:
+        return view
+    said, more, note = view.reason.partition("; ")
+    return replace(view, reason=f"{said}: {Cause(cause).words}{more}{note}")
 
 
 def _as_twin(view: RowView) -> RowView:

@@ -4,7 +4,9 @@
 |---|---|
 | parts.py | what the job works with, and the rules it works by |
 | done.py | what the steps did, for the report |
-| inboxes.py | harvests, and settling after them |
+| inboxes.py, gauge.py | harvests, and settling after them; quotas, each reading kept |
+| beside.py | harvests while messages leave |
+| chores.py | what is done in the mailboxes after sending |
 | timekeeper.py | when claims end: the window, ``--until``, ``--max-duration`` |
 | waiting.py | ``--wait``: for the window, a cap's next period, room in the mailbox |
 | canary.py | the first messages, and whether enough of them arrive for the rest to follow |

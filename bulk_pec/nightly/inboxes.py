@@ -13,7 +13,9 @@ from collections.abc import Collection
 from bulk_pec.domain.errors import BulkPecError, CredentialsRefused, ProviderUnavailable
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.nightly.done import Done
+from bulk_pec.nightly.gauge import Gauge
 from bulk_pec.nightly.parts import Parts, Provider
+from bulk_pec.receipts.calls import Books, Call
 from bulk_pec.receipts.harvest import Harvest, Harvester
 from bulk_pec.receipts.settle import Settler
 
@@ -24,49 +26,74 @@ class Inboxes:
     Args:
         parts: The job's.
         done: Told what became of the doubts.
+        provider: Open.
+        call: How the ledger is called; by it, and by nothing else, while an engine sends.
 
     Attributes:
+        gauge: Reads quotas, and keeps them in the ledger.
         shares: How full each mailbox was when last read, by address.
         unread: Why a mailbox could not be read at the last look, by address. One whose credentials were
             refused is not asked again in this start: too many wrong passwords may lock it.
+        read: How many walks ran to their end.
     """
 
-    def __init__(self, parts: Parts, done: Done) -> None:
+    def __init__(self, parts: Parts, done: Done, provider: Provider, call: Call) -> None:
         self._parts = parts
         self._done = done
+        self._listing = provider.listing
+        self._call = call
+        self.gauge = Gauge(provider.listing, parts.ledger.quotas, call, parts.clock)
         self.shares: dict[str, float] = {}
         self.unread: dict[str, BulkPecError] = {}
+        self.read = 0
 
-    async def harvest(self, provider: Provider) -> int:
+    async def harvest(self) -> int:
         """Harvest every mailbox and fold what its receipts say into the messages; settles nothing: 0.
 
         Raises:
             BulkPecError: No inbox could be read, or it is not one mailbox that failed.
         """
-        harvester = Harvester(provider.listing, self._parts.ledger.inbox, self._parts.clock)
         self.unread = {one: why for one, why in self.unread.items() if isinstance(why, CredentialsRefused)}
-        refused, read = set(self.unread), 0
-        for mailbox in self._parts.mailboxes:
-            if mailbox.address in refused:
-                continue
+        before = self.read
+        for mailbox in self.readable():
             try:
-                harvest = await harvester.harvest(mailbox)
+                await self.walk(mailbox)
             except (CredentialsRefused, ProviderUnavailable) as error:
-                self._miss(mailbox, error)
-                if not read and len(self._unavailable()) > 1:
+                self.miss(mailbox, error)
+                if self.read == before and len(self._unavailable()) > 1:
                     break  # that is the provider, not a mailbox: it is not asked for all the others too
-                continue
-            read += 1
-            self.shares[mailbox.address] = harvest.quota_share
-            self._tell(mailbox, harvest)
-        if not read:
+        if self.read == before:
             raise self.problem(self._unavailable() or list(self.unread)) from None
         return 0
 
-    def _miss(self, mailbox: Mailbox, error: BulkPecError) -> None:
+    def readable(self) -> list[Mailbox]:
+        """The mailboxes that may be asked."""
+        return [mailbox for mailbox in self._parts.mailboxes if mailbox.address not in self.unread]
+
+    async def walk(self, mailbox: Mailbox) -> None:
+        """Walk one mailbox's inbox.
+
+        Raises:
+            BulkPecError: It could not be read to its end.
+        """
+        harvester = Harvester(self.gauge, self._parts.ledger.inbox, self._parts.clock, call=self._call)
+        harvest = await harvester.harvest(mailbox)
+        self.read += 1
+        self.shares[mailbox.address] = harvest.quota_share
+        self._tell(mailbox, harvest)
+
+    def miss(self, mailbox: Mailbox, error: BulkPecError) -> None:
+        """It could not be read: nothing more is sent from it in this start."""
         self.unread[mailbox.address] = error
         if len(self._parts.mailboxes) > 1:
             self._parts.say(f"Inbox of {mailbox.address} not read: {error.what} Nothing is sent from it.")
+
+    def tell_later(self, mailbox: Mailbox, error: BulkPecError) -> None:
+        """It could not be read beside sending; that goes on while room is known."""
+        self._parts.say(
+            f"Inbox of {mailbox.address} not read now: {error.what} "
+            "Sending goes on as long as its quota can be read."
+        )
 
     def _unavailable(self) -> list[str]:
         return [one for one, why in self.unread.items() if isinstance(why, ProviderUnavailable)]
@@ -77,17 +104,21 @@ class Inboxes:
         error = self.unread[first]
         return type(error)(f"{first}: {error.what}", hint=error.hint)
 
-    async def reconcile(self, provider: Provider) -> int:
+    async def reconcile(self) -> int:
         """Harvest, then settle what is in doubt; returns how many absences were accepted."""
         parts, rules = self._parts, self._parts.rules
         self._done.unread = rules.may_settle
-        await self.harvest(provider)
+        await self.harvest()
         mailboxes = self._by_id()
         unread = {box for box, mailbox in mailboxes.items() if mailbox.address in self.unread}
         overdue = parts.clock.now() - round(rules.overdue_after * 1000)
-        parts.ledger.inbox.mark_overdue(parts.run, overdue, parts.clock.now(), unread)
+        await self._call(parts.ledger.inbox.mark_overdue, parts.run, overdue, parts.clock.now(), unread)
         settler = Settler(
-            provider.listing, parts.ledger.doubts, rules.settle, parts.clock, parts.ledger.inbox
+            self._listing,
+            parts.ledger.doubts,
+            rules.settle,
+            parts.clock,
+            Books(parts.ledger.inbox, self._call),
         )
         self._done.settled = await settler.settle(parts.run, mailboxes, unread)
         self._done.unread = False
@@ -112,6 +143,11 @@ class Inboxes:
             f"Inbox of {mailbox.address}: {harvest.pages} pages read, {harvest.new} new mails, "
             f"{harvest.matched} receipts matched, {harvest.quota_share:.0%} full."
         )
+        if harvest.shared:
+            self._parts.say(
+                f"{mailbox.address}: {harvest.shared:,} receipts cannot be matched: their message_id names "
+                "several messages of that mailbox (docs/operating.md)."
+            )
         self._tell_strange(mailbox, harvest.strange)
 
     def _tell_strange(self, mailbox: Mailbox, strange: int) -> None:

@@ -15,7 +15,8 @@ from bulk_pec.domain.letters import Mailbox
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Run
 from bulk_pec.provider.client import PecClient
-from bulk_pec.receipts.harvest import Listing
+from bulk_pec.receipts.errands import ErrandOptions
+from bulk_pec.receipts.listing import PacedListing
 from bulk_pec.receipts.settle import SettleOptions
 from bulk_pec.sending.options import MailboxLimits, SendOptions, Watcher
 from bulk_pec.sending.stops import Stops
@@ -23,10 +24,10 @@ from bulk_pec.sending.stops import Stops
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """The provider as this process reaches it: POSTs by the client, GETs by the paced listing."""
+    """The provider as this process reaches it: POSTs by the client, all else by the paced listing."""
 
     client: PecClient
-    listing: Listing
+    listing: PacedListing
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,8 @@ class Rules:
         calendar: When sending is allowed.
         canary: See `CanaryRules`.
         limits: What each mailbox may send, by its address; one that is not here has no limits of its own.
+        harvest_every: Seconds from one walk over the inboxes to the next while messages leave.
+        errands: What is done in the mailboxes after sending.
     """
 
     service: str
@@ -86,6 +89,8 @@ class Rules:
     calendar: Calendar
     canary: CanaryRules = CanaryRules()
     limits: Mapping[str, MailboxLimits] = field(default_factory=dict)
+    harvest_every: float = 900.0
+    errands: ErrandOptions = field(default_factory=ErrandOptions)
 
 
 @dataclass(frozen=True, slots=True)

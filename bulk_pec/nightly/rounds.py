@@ -6,12 +6,14 @@ import anyio
 
 from bulk_pec.domain.errors import BulkPecError, first_cause
 from bulk_pec.domain.words import counted
+from bulk_pec.nightly.chores import Chores
 from bulk_pec.nightly.done import Done
 from bulk_pec.nightly.inboxes import Inboxes
 from bulk_pec.nightly.parts import Parts
 from bulk_pec.nightly.start import Start
 from bulk_pec.nightly.timekeeper import Timekeeper
 from bulk_pec.reporting.ending import Ended
+from bulk_pec.sending.committer import LedgerThread
 from bulk_pec.sending.orders import Orders
 from bulk_pec.sending.stops import Stops
 
@@ -29,6 +31,7 @@ class Rounds:
     def __init__(self, parts: Parts) -> None:
         parts.ledger.runs.check_service(parts.run, parts.rules.service)
         self._parts = parts
+        self._thread = LedgerThread()
         self.done = Done()
 
     async def send(self, *, reconcile: bool) -> None:
@@ -58,8 +61,12 @@ class Rounds:
         try:
             async with parts.provider() as provider, anyio.create_task_group() as background:
                 background.start_soon(orders.watch, Stops())  # written down; there is nothing to stop
-                inboxes = Inboxes(parts, self.done)
-                await inboxes.reconcile(provider)
+                inboxes = Inboxes(parts, self.done, provider, self._thread.call)
+                chores = Chores(parts, self.done, provider, self._thread.call, inboxes)
+                await chores.before()
+                await inboxes.reconcile()
+                await chores.run()
+                await self._balance()
                 background.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             raise first_cause(group) from None
@@ -113,11 +120,18 @@ class Rounds:
                 timekeeper=timekeeper,
                 recover=self._recover,
                 reconcile=reconcile,
+                thread=self._thread,
             )
             await start.work()
+            if reconcile and start.inboxes.read and not stops.held_back:
+                await self._balance()
             background.cancel_scope.cancel()
         self.done.sent.reason, self.done.sent.note = stops.reason, stops.note
         self._finish()
+
+    async def _balance(self) -> None:
+        """Hold input rows, attempts and receipts against each other, and keep what comes of it."""
+        await self._thread.call(self._parts.ledger.balances.draw, self._parts.run, self._parts.clock.now())
 
     def _finish(self) -> None:
         self._parts.ledger.runs.close_if_done(self._parts.run, self._parts.clock.now())

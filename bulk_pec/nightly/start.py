@@ -8,12 +8,15 @@ import anyio
 
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.letters import Mailbox
+from bulk_pec.nightly.beside import Beside
 from bulk_pec.nightly.canary import CanaryWatch
+from bulk_pec.nightly.chores import Chores
 from bulk_pec.nightly.done import Done
 from bulk_pec.nightly.inboxes import Inboxes
 from bulk_pec.nightly.parts import Parts, Provider
 from bulk_pec.nightly.timekeeper import Timekeeper
 from bulk_pec.nightly.waiting import Waiting
+from bulk_pec.sending.committer import LedgerThread
 from bulk_pec.sending.engine import Engine
 from bulk_pec.sending.health import Health
 from bulk_pec.sending.options import MailboxLimits, SendingMailbox, Stopped
@@ -31,7 +34,11 @@ class Start:
         stops: What may stop it.
         timekeeper: When it must stop.
         recover: Puts the open attempts of dead processes in doubt; asked again after each waiting.
-        reconcile: Whether doubts are settled, and the inbox is read after sending too.
+        reconcile: Whether doubts are settled, and the inbox is read beside and after sending too.
+        thread: The ledger's.
+
+    Attributes:
+        inboxes: What it has read.
     """
 
     def __init__(
@@ -44,6 +51,7 @@ class Start:
         timekeeper: Timekeeper,
         recover: Callable[[], None],
         reconcile: bool,
+        thread: LedgerThread,
     ) -> None:
         self._parts = parts
         self._done = done
@@ -52,22 +60,35 @@ class Start:
         self._timekeeper = timekeeper
         self._recover = recover
         self._reconcile = reconcile
-        self._inboxes = Inboxes(parts, done)
+        self._thread = thread
+        self.inboxes = Inboxes(parts, done, provider, thread.call)
         self._refused: dict[str, Stopped] = {}
         self._health: Health | None = None
         self._canary = CanaryWatch(parts, done, stops, self._look)
-        self._waiting = Waiting(parts, done, timekeeper, stops, provider)
+        self._chores = Chores(parts, done, provider, thread.call, self.inboxes)
+        self._waiting = Waiting(parts, done, timekeeper, stops, self.inboxes.gauge, meanwhile=self._meanwhile)
         self._orders = Orders(parts.ledger, parts.run, parts.clock, parts.say)
 
     async def work(self) -> None:
         """Send and look until neither changes anything the other could use."""
         self._orders.look(self._stops)
         # Always before sending: an older copy of the ledger learns here what has left since.
+        if not self._reconcile:
+            await unless_held(self._stops, self._chores.before)
         await self._look()
         while await self._round():
             pass
         if self._reconcile and not self._parts.pending and not self._stops.asked:
-            self._done.error = self._inboxes.refused_doubts()
+            self._done.error = self.inboxes.refused_doubts()
+        if self._reconcile:
+            ends = self._chores.end_of(self._stops.reason, self._done.sent.again_at)
+            over = self._timekeeper.over
+            await unless_held(self._stops, lambda: self._chores.run(lambda: ends() or over()))
+
+    async def _meanwhile(self) -> None:
+        """While it waits for the window, a cap or room."""
+        if self._reconcile:
+            await self._chores.run()
 
     async def _round(self) -> bool:
         """Send once, and look at what came of it; whether another round could do more."""
@@ -96,9 +117,11 @@ class Start:
 
         Its message waits for a harvest that ended after the absence was accepted.
         """
-        once = self._inboxes.reconcile if self._reconcile else self._inboxes.harvest
+        once = self.inboxes.reconcile if self._reconcile else self.inboxes.harvest
         before = self._done.accepted
-        while await _unless_held(self._stops, lambda: once(self._provider)):
+        if self._reconcile:
+            await unless_held(self._stops, self._chores.before)
+        while await unless_held(self._stops, once):
             pass
         self._orders.look(self._stops)
         return self._done.accepted > before
@@ -124,6 +147,8 @@ class Start:
                 stops=self._stops,
                 watch=watch,
                 health=self._health,
+                thread=self._thread,
+                meter=self.inboxes.gauge,
             )
             await self._run(engine)
         stopped = self._done.sent.stopped.items()
@@ -135,32 +160,43 @@ class Start:
         return SendingMailbox(
             mailbox,
             self._parts.ledger.inbox.mailbox_id(mailbox.address),
-            self._inboxes.shares.get(mailbox.address),
+            self.inboxes.shares.get(mailbox.address),
             self._parts.rules.limits.get(mailbox.address, MailboxLimits()),
             self._stopped(mailbox.address),
         )
 
     def _stopped(self, address: str) -> Stopped | None:
         """Why nothing may be sent from a mailbox, from what this start has seen of it."""
-        unread = self._inboxes.unread.get(address)
+        unread = self.inboxes.unread.get(address)
         if unread is not None:
             return Stopped(unread.reason, f"its inbox was not read: {unread.what.rstrip('.')}")
         return self._refused.get(address)
 
     async def _run(self, engine: Engine) -> None:
-        """Run the engine while the window is open."""
+        """Run the engine while the window is open; with `reconcile`, the inboxes are read beside it."""
         async with anyio.create_task_group() as keeping:
             keeping.start_soon(self._timekeeper.keep_the_window)
+            if self._reconcile:
+                keeping.start_soon(self._beside(engine).run)
             self._done.add(await engine.run())
             keeping.cancel_scope.cancel()
+
+    def _beside(self, engine: Engine) -> Beside:
+        return Beside(
+            self.inboxes,
+            engine,
+            self._stops,
+            every=self._parts.rules.harvest_every,
+            noticed=lambda: self._orders.look_beside(self._thread.call, self._stops),
+        )
 
     def _messages_left(self) -> int | None:
         limit = self._parts.limits.max_messages
         return None if limit is None else max(0, limit - self._done.sent.attempts)
 
 
-async def _unless_held(stops: Stops, look: Callable[[], Awaitable[int]]) -> int:
-    """Look into the inbox; a signal ends that between two pages, and the next walk reads them again."""
+async def unless_held(stops: Stops, look: Callable[[], Awaitable[int]]) -> int:
+    """Look into the inbox, or work in it; a signal ends that between two requests."""
     found = 0
     async with anyio.create_task_group() as both:
 

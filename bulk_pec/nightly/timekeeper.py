@@ -57,6 +57,11 @@ class Timekeeper:
                 return
             await _rest(seconds)
 
+    def over(self) -> bool:
+        """Whether `until` or `duration` has come: then nothing that can wait is begun any more."""
+        left = self._left()
+        return left is not None and left[0] <= 0
+
     def _left(self) -> tuple[float, Reason] | None:
         """Seconds until the first end, and which it is."""
         ends: list[tuple[float, Reason]] = []

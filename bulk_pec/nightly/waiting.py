@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import anyio
 
@@ -11,12 +12,17 @@ from bulk_pec.domain.errors import CredentialsRefused
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.nightly.done import Done
-from bulk_pec.nightly.parts import Parts, Provider
+from bulk_pec.nightly.gauge import Gauge
+from bulk_pec.nightly.parts import Parts
 from bulk_pec.nightly.timekeeper import Timekeeper
 from bulk_pec.sending.stops import Stops
 
 QUOTA_EVERY = 300.0
 """Seconds between two looks at the quota of a full mailbox."""
+
+ANEW = 6
+"""Every so manieth look that finds it below the mark ends the waiting, whatever receipts are still to come:
+only the walk that follows can tell which of them have."""
 
 PASSES = frozenset({Reason.WINDOW, Reason.CAP, Reason.MAILBOX_FULL})
 """What passes by itself. Credentials need a person, and money does not come back with the morning."""
@@ -30,17 +36,26 @@ class Waiting:
         done: Knows when a cap makes room again.
         timekeeper: The start's.
         stops: The start's; anything else that asks to stop ends the waiting.
-        provider: Whose quota is read.
+        gauge: Reads quotas.
+        meanwhile: Done while it waits, and cut short when that is over.
     """
 
     def __init__(
-        self, parts: Parts, done: Done, timekeeper: Timekeeper, stops: Stops, provider: Provider
+        self,
+        parts: Parts,
+        done: Done,
+        timekeeper: Timekeeper,
+        stops: Stops,
+        gauge: Gauge,
+        *,
+        meanwhile: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         self._parts = parts
         self._done = done
         self._timekeeper = timekeeper
         self._stops = stops
-        self._provider = provider
+        self._gauge = gauge
+        self._meanwhile = meanwhile
 
     async def over(self) -> bool:
         """Wait for what stopped claims, if it passes by itself and waiting is wanted; whether it has."""
@@ -50,10 +65,13 @@ class Waiting:
         self._stops.lift(reason)
         if self._stops.asked:  # by something that does not pass
             return False
-        if reason is Reason.MAILBOX_FULL:
-            await self._for_room(note)
-        else:
-            await self._for_the_hour(reason)
+        async with anyio.create_task_group() as both:
+            both.start_soon(self._meanwhile)
+            if reason is Reason.MAILBOX_FULL:
+                await self._for_room(note)
+            else:
+                await self._for_the_hour(reason)
+            both.cancel_scope.cancel()
         return not self._stops.asked
 
     async def _for_the_hour(self, reason: Reason) -> None:
@@ -75,10 +93,11 @@ class Waiting:
         self._parts.say(
             f"Waiting for room in the mailbox ({note}): asked every {QUOTA_EVERY / 60:.0f} minutes."
         )
-        full = self._full()
+        full, looks = self._full(), 0
         while True:
             await self._stops.rest(QUOTA_EVERY)
-            if self._stops.asked or await self._has_room(full):
+            looks += 1
+            if self._stops.asked or await self._has_room(full, anew=looks % ANEW == 0):
                 return
 
     def _full(self) -> list[Mailbox]:
@@ -87,7 +106,7 @@ class Waiting:
         full = {one for one in sent.awaited if sent.stopped[one].reason is Reason.MAILBOX_FULL}
         return [mailbox for mailbox in self._parts.mailboxes if mailbox.address in full]
 
-    async def _has_room(self, mailboxes: Sequence[Mailbox]) -> bool:
+    async def _has_room(self, mailboxes: Sequence[Mailbox], *, anew: bool) -> bool:
         """Whether one of them has room. A stop ends the asking too, however long an answer takes."""
         found = False
         async with anyio.create_task_group() as both:
@@ -97,17 +116,20 @@ class Waiting:
                 both.cancel_scope.cancel()
 
             both.start_soon(give_up_when_asked)
-            found = await self._any_room(mailboxes)
+            found = await self._any_room(mailboxes, anew=anew)
             both.cancel_scope.cancel()
         return found
 
-    async def _any_room(self, mailboxes: Sequence[Mailbox]) -> bool:
+    async def _any_room(self, mailboxes: Sequence[Mailbox], *, anew: bool) -> bool:
         """One that is refused meanwhile counts too: the next round finds that out, and what to do."""
         for mailbox in mailboxes:
             try:
-                quota = await self._provider.listing.quota(mailbox)
+                quota = await self._gauge.look(mailbox)
             except CredentialsRefused:
                 return True
-            if quota.share < self._parts.rules.mailbox_full_at:
+            rules = self._parts.rules
+            if quota.share < rules.mailbox_full_at and (
+                anew or await self._gauge.has_room(mailbox, rules.mailbox_full_at, rules.overdue_after)
+            ):
                 return True
         return False

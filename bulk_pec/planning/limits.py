@@ -101,6 +101,7 @@ class Work:
         price: EUR a message.
         max_cost: EUR for the run; None: no limit.
         spent: EUR of `max_cost` that are gone already.
+        grown_bytes: What mailboxes were seen to grow by for a mail, on an average; 0: nothing is known of it.
     """
 
     messages: int
@@ -109,6 +110,7 @@ class Work:
     price: float = 0.0
     max_cost: float | None = None
     spent: float = 0.0
+    grown_bytes: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be.
@@ -134,8 +136,17 @@ class Work:
 
     @property
     def receipt_bytes(self) -> int:
-        """What the receipts of all of it need: one ACCETTAZIONE a message, one CONSEGNA an address."""
-        return self.messages * ACCEPTANCE_BYTES + self.counted * (DELIVERY_BYTES + self.letter_bytes)
+        """What the receipts of all of it need: one ACCETTAZIONE a message, one CONSEGNA an address.
+
+        Where growth was seen and the letter is not known, what was seen; where both are, what is more: what
+        was seen may be of smaller letters.
+        """
+        seen = (self.messages + self.counted) * self.grown_bytes
+        if seen and not self.letter_bytes:
+            return seen
+        return max(
+            seen, self.messages * ACCEPTANCE_BYTES + self.counted * (DELIVERY_BYTES + self.letter_bytes)
+        )
 
     def cost(self, messages: int) -> float:
         """EUR for so many messages, to the cent."""

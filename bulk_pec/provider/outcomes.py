@@ -23,6 +23,9 @@ LONGEST_WAIT = 86_400.0
 LONGEST_ID = 255
 """Characters: a longer `message_id` is not taken for one."""
 
+MOST_ADDRESSES = 32_767
+"""More than the ledger has room for; no message goes to so many."""
+
 _STATUS: dict[int, tuple[Verdict, Stop | None]] = {
     **dict.fromkeys(range(300, 400), (Verdict.NOT_SENT, Stop.ADDRESS)),
     **dict.fromkeys((404, 405, 415), (Verdict.NOT_SENT, Stop.ADDRESS)),
@@ -137,7 +140,8 @@ def _of_success(answer: Answer, asked: Asked, veil: Veil) -> Outcome:
         return so(Verdict.IN_DOUBT, f"HTTP {answer.status}, but the answer {why}: {_said(reply)}")
     fewer = reply.get("sent") is not None and count < asked.recipients
     detail = f"Sent to {count:.0f} of {asked.recipients} addresses" if fewer else "Sent"
-    return Outcome(Verdict.SENT, detail, status=answer.status, message_id=token)
+    sent_to = None if math.isinf(count) else min(int(count), MOST_ADDRESSES)
+    return Outcome(Verdict.SENT, detail, status=answer.status, message_id=token, sent_to=sent_to, fewer=fewer)
 
 
 def _of_failure(reply: dict[str, object]) -> tuple[Verdict, str]:

@@ -18,7 +18,7 @@ from urllib.parse import unquote_plus
 import orjson
 
 from bulk_pec.domain.inbox import InboxItem, InboxPage, Quota
-from bulk_pec.domain.receipts import decoded
+from bulk_pec.domain.subjects import decoded
 
 DEEPEST = 64
 """Levels of a JSON value; the provider's answers have four."""

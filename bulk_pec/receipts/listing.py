@@ -1,4 +1,4 @@
-"""The provider's inbox at the rate we may read it."""
+"""The provider's inbox at the rate we may ask for it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import math
 
 from aiolimiter import AsyncLimiter
 
-from bulk_pec.domain.inbox import InboxPage, Quota
+from bulk_pec.domain.inbox import InboxItem, InboxPage, Quota
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.provider.client import PecClient
+from bulk_pec.provider.parsing import MailText
 
 
 class PacedListing:
-    """Pages and quotas, at most `rate` calls a second (one at a time, evenly; never a burst).
+    """Pages, texts and quotas, at most `rate` calls a second (one at a time, evenly; never a burst).
 
     Args:
         client: The provider.
-        rate: GET calls a second; ``math.inf`` for no limit.
+        rate: GET and DELETE calls a second; ``math.inf`` for no limit.
     """
 
     def __init__(self, client: PecClient, rate: float) -> None:
@@ -32,6 +33,21 @@ class PacedListing:
         """How full the mailbox is."""
         await self._turn()
         return await self._client.quota(mailbox)
+
+    async def text(self, mailbox: Mailbox, item_id: str) -> MailText | None:
+        """One mail with its text; None if there is none of that id."""
+        await self._turn()
+        return await self._client.inbox_item(mailbox, item_id)
+
+    async def sending(self, mailbox: Mailbox, message_id: str) -> tuple[InboxItem, ...]:
+        """What the provider has filed under one sending, without ids; nothing yet is an empty tuple."""
+        await self._turn()
+        return await self._client.sending(mailbox, message_id)
+
+    async def delete(self, mailbox: Mailbox, item_id: str) -> bool:
+        """Delete one mail, asked once; whether it was there."""
+        await self._turn()
+        return await self._client.delete_inbox_item(mailbox, item_id)
 
     async def _turn(self) -> None:
         if self._limiter is not None:

@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from bulk_pec.domain import references
 from bulk_pec.domain.inbox import InboxItem
-from bulk_pec.domain.receipts import classify, decoded, message_id_of
-from bulk_pec.ledger.inbox import Mail
+from bulk_pec.domain.receipts import classify
+from bulk_pec.domain.subjects import decoded, message_id_of
+from bulk_pec.ledger.mails import Mail
 
 _ENCODED = re.compile(r"=\?[^ ?]+\?[BbQq]\?")
 """An RFC 2047 word that stayed as it came."""
 
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""Characters that no database takes: NUL and lone surrogates."""
+
 
 def read(item: InboxItem) -> Mail:
-    """What a listed mail is. Characters that no database takes (NUL, lone surrogates) are replaced."""
-    clean = replace(
-        item,
-        item_id=_storable(item.item_id),
-        sender=_storable(item.sender),
-        subject=_storable(decoded(item.subject)),
-        date=_storable(item.date),
-    )
-    found = references.find_all(clean.subject)
+    """What a listed mail is. Characters that no database takes are replaced."""
+    subject = decoded(item.subject)
+    if subject != item.subject or _UNSTORABLE.search(item.item_id + item.sender + subject + item.date):
+        item = InboxItem(
+            _storable(item.item_id), _storable(item.sender), _storable(subject), _storable(item.date), item.at
+        )
+    found = references.find_all(item.subject)
+    kind = classify(item.subject, item.sender)
     return Mail(
-        clean,
-        classify(clean.subject, clean.sender),
+        item,
+        kind,
         found[-1] if found else None,
-        message_id_of(clean.subject),
+        message_id_of(item.subject, found),
         found[:-1],
     )
 

@@ -14,7 +14,7 @@ Absence is accepted, not proved, and only when all of this holds (docs/semantics
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -22,8 +22,9 @@ from bulk_pec.clock import Clock
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.domain.receipts import RECEIPTS, ReceiptKind
 from bulk_pec.ledger.doubts import Doubt, Doubts, GoodHarvest
-from bulk_pec.ledger.inbox import Inbox, Mail
+from bulk_pec.ledger.inbox import Mail, Page, Walk
 from bulk_pec.ledger.runs import Run
+from bulk_pec.receipts.calls import Books
 from bulk_pec.receipts.harvest import Listing
 from bulk_pec.receipts.reading import read, unreadable
 
@@ -152,7 +153,7 @@ class Settler:
         doubts: The ledger's.
         options: See `SettleOptions`.
         clock: For "now".
-        inbox: The ledger's, for receipts that a search finds.
+        books: The ledger's inbox, for receipts that a search finds, and how the ledger is called.
     """
 
     def __init__(
@@ -161,13 +162,14 @@ class Settler:
         doubts: Doubts,
         options: SettleOptions,
         clock: Clock,
-        inbox: Inbox,
+        books: Books,
     ) -> None:
         self._listing = listing
         self._doubts = doubts
         self._options = options
         self._clock = clock
-        self._inbox = inbox
+        self._inbox = books.inbox
+        self._call = books.call
 
     async def settle(self, run: Run, mailboxes: dict[int, Mailbox], unread: Collection[int] = ()) -> Settled:
         """Look at each doubt that is left; accept the absences that can be accepted.
@@ -178,7 +180,7 @@ class Settler:
             unread: Those of them whose inbox could not be read now; their doubts wait until it can.
         """
         settled = Settled()
-        for doubt in self._doubts.of(run):
+        for doubt in await self._call(self._doubts.of, run):
             if doubt.mailbox_id in unread and self._options.policy is not Policy.HOLD:
                 settled.hold(_UNREAD, waits=True)
                 continue
@@ -187,58 +189,68 @@ class Settler:
 
     async def _look(self, run: Run, doubt: Doubt, mailbox: Mailbox | None, settled: Settled) -> None:
         if self._options.policy is Policy.RESEND:
-            self._send_again(run, doubt, settled)
+            await self._send_again(run, doubt, settled)
             return
-        held = held_by(self._doubts, self._options, doubt, self._clock.now(), configured=mailbox is not None)
+        held = await self._call(
+            held_by, self._doubts, self._options, doubt, self._clock.now(), configured=mailbox is not None
+        )
         if isinstance(held, Held):
             settled.hold(held.why, waits=held.waits)
         elif mailbox is not None:
             await self._search(run, doubt, mailbox, held, settled)
 
-    def _send_again(self, run: Run, doubt: Doubt, settled: Settled) -> None:
+    async def _send_again(self, run: Run, doubt: Doubt, settled: Settled) -> None:
         if doubt.number >= MOST_RESENT:
             settled.hold(_SENT_OFTEN, waits=False)
-        elif self._doubts.resend(run, doubt, self._clock.now()):
+        elif await self._call(self._doubts.resend, run, doubt, self._clock.now()):
             settled.accepted += 1
 
     async def _search(
         self, run: Run, doubt: Doubt, mailbox: Mailbox, harvest: GoodHarvest, settled: Settled
     ) -> None:
-        found = await self._find(mailbox, doubt.reference)
-        if self._read_found(run, doubt, found):
+        pages = await self._find(mailbox, doubt.reference)
+        if await self._read_found(run, doubt, pages):
             return
+        found = [mail for page in pages for mail in page.mails]
         if any(_carries(mail, doubt.reference) for mail in found):
             settled.hold(
                 "a search finds mail that carries its reference and is no receipt of it", waits=False
             )
         elif any(map(unreadable, found)):
             settled.hold("a search finds mail whose subject cannot be read", waits=False)
-        elif (later := self._doubts.later_accepted(doubt)) is None:
+        elif (later := await self._call(self._doubts.later_accepted, doubt)) is None:
             settled.hold(_NO_LATER, waits=False)
         elif not await self._shows_acceptance(mailbox, later):
             settled.hold("the search does not find a later message's acceptance either", waits=False)
         else:
-            self._accept(run, doubt, harvest, later, settled)
+            await self._accept(run, doubt, harvest, later, settled)
 
-    def _read_found(self, run: Run, doubt: Doubt, found: list[Mail]) -> bool:
+    async def _read_found(self, run: Run, doubt: Doubt, pages: list[Page]) -> bool:
         """Put the receipts that a search found into the ledger; whether one of them ended the doubt.
 
         It is recorded under a walk that never becomes complete: a search reads mail, but not what stands
         beside it, so none of that may stop a later walk as known mail does.
         """
-        speaking = [mail for mail in found if mail.kind in RECEIPTS and mail.references]
-        if not speaking:
+        speaking = [replace(page, mails=tuple(filter(_speaks, page.mails))) for page in pages]
+        if not any(page.mails for page in speaking):
             return False
-        walk = self._inbox.begin(doubt.mailbox_id, self._clock.now())
-        self._inbox.add_page(walk, doubt.mailbox_id, speaking, self._clock.now())
-        return all(one.attempt != doubt.attempt for one in self._doubts.of(run))
+        harvest = await self._call(self._inbox.begin, doubt.mailbox_id, self._clock.now())
+        walk = Walk(harvest, doubt.mailbox_id, (harvest,))
+        await self._call(
+            self._inbox.record, walk, speaking, self._clock.now(), past_known=True, searched=True
+        )
+        left = await self._call(self._doubts.of, run)
+        return all(one.attempt != doubt.attempt for one in left)
 
     async def _shows_acceptance(self, mailbox: Mailbox, reference: str) -> bool:
         """Whether a search for this reference finds its ACCETTAZIONE."""
-        found = await self._find(mailbox, reference)
+        pages = await self._find(mailbox, reference)
+        found = [mail for page in pages for mail in page.mails]
         return any(mail.kind is ReceiptKind.ACCEPTED and _carries(mail, reference) for mail in found)
 
-    def _accept(self, run: Run, doubt: Doubt, harvest: GoodHarvest, later: str, settled: Settled) -> None:
+    async def _accept(
+        self, run: Run, doubt: Doubt, harvest: GoodHarvest, later: str, settled: Settled
+    ) -> None:
         facts: dict[str, Any] = {
             "closed_at": doubt.closed_at,
             "settle_after_s": self._options.settle_after,
@@ -249,16 +261,18 @@ class Settler:
             "quota_before": doubt.quota_share,
             "quota_at_harvest": harvest.quota_share,
         }
-        if self._doubts.accept_absence(run, doubt, facts, self._clock.now()):
+        if await self._call(self._doubts.accept_absence, run, doubt, facts, self._clock.now()):
             settled.accepted += 1
 
-    async def _find(self, mailbox: Mailbox, reference: str) -> list[Mail]:
+    async def _find(self, mailbox: Mailbox, reference: str) -> list[Page]:
         """Every mail a search for this reference shows, on whichever page it begins."""
-        found: list[Mail] = []
-        for number in (0, 1):
-            page = await self._listing.page(mailbox, number, reference)
-            found += map(read, page.items)
-        return found
+        listed = [await self._listing.page(mailbox, number, reference) for number in (0, 1)]
+        return [Page(number, tuple(map(read, page.items))) for number, page in enumerate(listed)]
+
+
+def _speaks(mail: Mail) -> bool:
+    """Whether it is a receipt that names a message."""
+    return mail.kind in RECEIPTS and bool(mail.references)
 
 
 def _carries(mail: Mail, reference: str) -> bool:

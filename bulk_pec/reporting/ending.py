@@ -6,8 +6,10 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
+from bulk_pec.domain.balance import Concern, Kind
 from bulk_pec.domain.exits import Exit, ExitCode, Reason
 
+_CONTRADICT = "that contradict each other"
 _NEEDS_A_PERSON = {
     "undelivered": "undelivered",
     "not_accepted": "not accepted",
@@ -60,7 +62,14 @@ def _ordered(status: dict[str, Any], ended: Ended) -> Reason | None:
         return Reason.CANCELLED
     if status.get("restored_at"):  # also where nothing was to be sent: a person must know before anything is
         return Reason.ATTENTION
+    if _broken(status):  # likewise: what else such a ledger says is not to be relied on
+        return Reason.ATTENTION
     return Reason.PAUSED if ended.sends and status["state"] == "paused" else None
+
+
+def _broken(status: dict[str, Any]) -> bool:
+    """Whether the run's rows, attempts and receipts contradict each other."""
+    return bool((status.get("balance") or {}).get("broken")) or not status.get("balanced", True)
 
 
 def _why_left(messages: dict[str, int], ended: Ended) -> Reason:
@@ -82,6 +91,11 @@ def _for_a_person(status: dict[str, Any]) -> list[str]:
     figures = {"invalid": status["rows"]["invalid"], "rejected": messages["rejected"]}
     figures |= {words: delivery[name] for name, words in _NEEDS_A_PERSON.items()}
     figures |= {"in doubt": messages["in_doubt"], "sent twice": status.get("twins", 0)}
+    for finding in (status.get("balance") or {}).get("findings", ()):
+        if finding["concern"] == Concern.BROKEN:
+            figures[_CONTRADICT] = figures.get(_CONTRADICT, 0) + finding["count"]
+        elif finding["kind"] == Kind.FEWER_ADDRESSES:
+            figures["taken for fewer addresses than asked"] = finding["count"]
     return [f"{count:,} {words}" for words, count in figures.items() if count]
 
 
@@ -152,6 +166,9 @@ def _attention(status: dict[str, Any], ended: Ended, run: str) -> str:
             f"`bulk-pec settle {other}` shows more."
         )
     figures = _for_a_person(status)
+    if _broken(status):
+        said = ", ".join(figures) or "the figures of this run do not add up"
+        return f"{said}. Send nothing more with this ledger: `bulk-pec ledger check`, keep a copy, report it."
     doubts = status["messages"]["in_doubt"]
     todo = [f"`bulk-pec export {run} -o results.csv` names them, column reason."]
     if doubts:

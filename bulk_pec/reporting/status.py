@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+from bulk_pec.domain import balance
+from bulk_pec.domain.causes import Cause
 from bulk_pec.domain.states import Delivery, MessageState, RunState
 from bulk_pec.domain.words import counted
 from bulk_pec.ledger.canaries import Canary, CanaryState
@@ -27,6 +30,8 @@ class Terms:
         binding: Which limit binds; None: none does, or nothing is left.
         canary: The run's canary as the ledger knows it; None: not asked for.
         copy: The run whose receipts show that the ledger is an older copy, so that no run is sent; "": none.
+        balance: Its last three-way balance as it was kept; None: none was drawn.
+        causes: Of its messages that were refused or not delivered, how many have which cause; most first.
     """
 
     price: float
@@ -34,6 +39,8 @@ class Terms:
     binding: str | None = None
     canary: Canary | None = None
     copy: str = ""
+    balance: Mapping[str, Any] | None = None
+    causes: Mapping[Cause, int] = field(default_factory=dict)
 
 
 def document(run: Run, figures: Figures, terms: Terms) -> dict[str, Any]:
@@ -66,8 +73,14 @@ def document(run: Run, figures: Figures, terms: Terms) -> dict[str, Any]:
         "rows": rows,
         "messages": messages,
         "delivery": delivery,
+        "causes": [
+            {"cause": cause.value, "messages": count, "advice": cause.advice.value}
+            for cause, count in terms.causes.items()
+        ],
         "balanced": _balanced(rows, messages, delivery),
+        "balance": _three_way(terms.balance),
         "twins": values["twins"],
+        "sent_to_fewer": figures.fewer,
         "restored_at": None if run.restored_at is None else iso(run.restored_at),
         "older_copy": copy or None,
         "retry_of": run.retry_of,
@@ -84,6 +97,13 @@ def document(run: Run, figures: Figures, terms: Terms) -> dict[str, Any]:
         "binding": terms.binding if waits else None,
         "updated_at": iso(figures.updated_at),
     }
+
+
+def _three_way(kept: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The three-way balance at the end of the last harvest, which may be older than the rest."""
+    if kept is None:
+        return None
+    return {"at": iso(kept["at"])} | {name: kept[name] for name in kept if name not in {"at", "stamp"}}
 
 
 _SENDS_NOTHING = frozenset({RunState.CANCELLED, RunState.FINISHED, RunState.PAUSED})
@@ -138,7 +158,10 @@ _DELIVERY = {
     "not_accepted": "not accepted by the sender's provider",
     "overdue": "overdue: no delivery receipt in time",
 }
-_TWINS = {"twins": "of these sent twice: both copies have left, and both are on record"}
+_TWINS = {
+    "twins": "of these sent twice: both copies have left, and both are on record",
+    "sent_to_fewer": "of these sent to fewer addresses than they have, says the provider",
+}
 _ROWS = {
     "invalid": "invalid",
     "duplicate": "duplicates",
@@ -159,6 +182,10 @@ def text(status: dict[str, Any], zone: tzinfo = UTC) -> str:
     lines.append(_wide(rows["messages"], "message"))
     lines += _figures(status["messages"], _MESSAGES, indent=2)
     lines += _figures(status["delivery"], _DELIVERY, indent=4)
+    lines += [
+        f"{one['messages']:>11,}       {Cause(one['cause']).words}: {one['advice']}"
+        for one in status["causes"]
+    ]
     lines += _figures(status, _TWINS, indent=4)
     seen = status["receipts"]
     lines.append(
@@ -168,6 +195,7 @@ def text(status: dict[str, Any], zone: tzinfo = UTC) -> str:
     lines += _held(status)
     lines.append(f"Cost so far: EUR {status['cost']:,.2f}. Attempts: {status['attempts']:,}.")
     lines += _outlook(status, zone)
+    lines += balance.lines(status["balance"]) if status["balance"] else []
     lines.append(
         "Every row is accounted for."
         if status["balanced"]

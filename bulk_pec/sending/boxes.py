@@ -2,7 +2,7 @@
 
 One that is full, capped or refused stops itself, not the others; with none left the run stops. One that has
 come to its cap while attempts of its own are under way only rests: what turns out not to have left is given
-back, and it goes on.
+back, and it goes on. One whose quota must be known before more leaves is held until it has been read.
 """
 
 from __future__ import annotations
@@ -34,15 +34,23 @@ class Boxes:
         self._clock = clock
         self._stopped: dict[int, Stopped] = {}
         self._resting: dict[int, Stopped] = {}
+        self._held: set[int] = set()
         self._under_way = dict.fromkeys(self.by_id, 0)
         self._spent: Stopped | None = None
         self._listeners: list[Callable[[], None]] = []
+        self._begun: list[Callable[[int, int], None]] = []
         self.left: dict[int, float] = {}
         """Addresses that each may still be sent to, as far as this process knows."""
+        self.shares = {box.id: box.quota_share for box in boxes}
+        """How full each was when it was last read; what settling asks of an attempt."""
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` whenever a mailbox stops, rests or goes on."""
         self._listeners.append(listener)
+
+    def on_begun(self, listener: Callable[[int, int], None]) -> None:
+        """Call `listener` with the mailbox and the addresses of each attempt that is under way."""
+        self._begun.append(listener)
 
     def _tell(self) -> None:
         for listener in self._listeners:
@@ -52,7 +60,8 @@ class Boxes:
         """The mailboxes that may send now."""
         if self._spent is not None:
             return []
-        return [box for box in self.by_id if box not in self._resting and not self.stopped(box)]
+        waiting = self._resting.keys() | self._held
+        return [box for box in self.by_id if box not in waiting and not self.stopped(box)]
 
     def may_wait(self, box: int | None) -> bool:
         """Whether a message that only this mailbox may send, or any, can still hope for a slot."""
@@ -70,6 +79,10 @@ class Boxes:
         """Whether a mailbox was refused: what waits for its slot is held back."""
         found = self._stopped.get(box)
         return found is not None and found.reason is Reason.CREDENTIALS
+
+    def id_of(self, address: str) -> int:
+        """The ledger's id of a mailbox."""
+        return next(box.id for box in self.by_id.values() if box.mailbox.address == address)
 
     def address(self, box: int) -> str:
         """The address of a mailbox."""
@@ -107,10 +120,24 @@ class Boxes:
         """Why each mailbox that has stopped, and may not go on by now, sends no more."""
         return {box: self._stopped[box] for box in self.by_id if self.stopped(box)}
 
+    def hold(self, box: int) -> None:
+        """A mailbox waits: nothing more leaves before its quota has been read."""
+        if box not in self._held:
+            self._held.add(box)
+            self._tell()
+
+    def free(self, box: int) -> None:
+        """A mailbox that was held goes on."""
+        if box in self._held:
+            self._held.discard(box)
+            self._tell()
+
     def begun(self, box: int, units: int) -> None:
         """An attempt is under way, to so many addresses."""
         self._under_way[box] += 1
         self.left[box] = self.left.get(box, math.inf) - units
+        for listener in self._begun:
+            listener(box, units)
 
     def ended(self, box: int, units: int, *, back: bool) -> None:
         """An attempt has ended.

@@ -29,6 +29,7 @@ from bulk_pec.sending.pace import Pace
 from bulk_pec.sending.poster import Posted, Poster, Unposted, Why
 from bulk_pec.sending.room import Room
 from bulk_pec.sending.source import Source
+from bulk_pec.sending.space import Meter, Space
 from bulk_pec.sending.stops import Stops
 from bulk_pec.sending.timetable import Timetable
 from bulk_pec.sending.writer import Draft, Writer
@@ -44,7 +45,7 @@ class Engine:
     """Sends one run from one process.
 
     Args:
-        ledger: Open for writing; nothing else uses it meanwhile.
+        ledger: Open for writing; nothing else uses it meanwhile, but through `thread`.
         run: Loaded and begun.
         client: The provider.
         boxes: The mailboxes to send from, at least one.
@@ -55,6 +56,11 @@ class Engine:
         watch: Told of every outcome.
         health: What it judges the provider by; one that has seen the earlier outcomes of this start, if
             there were any. None: a new one.
+        thread: The ledger's, where others use the ledger meanwhile. None: one of its own.
+        meter: Reads quotas while it sends. None: none is read, and no mailbox fills.
+
+    Attributes:
+        space: Watches the mailboxes; None without a meter.
     """
 
     def __init__(
@@ -70,6 +76,8 @@ class Engine:
         stops: Stops,
         watch: Watcher,
         health: Health | None = None,
+        thread: LedgerThread | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._ledger = ledger
         self._run = run
@@ -82,16 +90,46 @@ class Engine:
         self._watch = watch
         self._boxes = Boxes(boxes, stops, clock)
         self._limits = options.limits(boxes)
-        self._thread = LedgerThread()
+        self._thread = thread or LedgerThread()
         shared = ledger.database.is_postgres
         timetable = Timetable(self._thread, ledger.paces, clock, shared=shared)
         self._pace = Pace(timetable, self._boxes, options.rate, stops)
         self._room = Room(self._thread, ledger.usage, self._boxes, self._limits, run=run, clock=clock)
+        self.space = self._watching(meter)
         self._health = health or Health(options.max_failure_share)
         self._sent = Sent()
         self._stranded: dict[int, Stopped] = {}
         self._tried_before: set[int] = set()
         self._allowance = Allowance(options.max_messages, stops)
+
+    def _watching(self, meter: Meter | None) -> Space | None:
+        if meter is None:
+            return None
+        return Space(
+            self._thread,
+            self._ledger.quotas,
+            self._boxes,
+            meter,
+            stops=self._stops,
+            full_at=self._options.mailbox_full_at,
+            horizon=self._options.receipts_within,
+            clock=self._clock,
+        )
+
+    def refused(self, address: str, note: str) -> None:
+        """A mailbox was refused elsewhere: nothing more is sent from it."""
+        self._boxes.stop(self._boxes.id_of(address), Stopped(Reason.CREDENTIALS, note))
+
+    async def look(self, address: str) -> None:
+        """A mailbox's inbox could not be read: whether it is sent from further, its quota says."""
+        box = self._boxes.id_of(address)
+        if self.space is not None and not self._boxes.stopped(box):
+            await self.space.look(box)
+
+    async def harvested(self, address: str) -> None:
+        """A mailbox's inbox has just been read, and its quota."""
+        if self.space is not None:
+            await self.space.harvested(self._boxes.id_of(address))
 
     async def run(self) -> Sent:
         """Send until nothing is left to claim or something stops it.
@@ -107,6 +145,8 @@ class Engine:
         committer = Committer(self._thread, self._ledger.attempts, worker, self._clock, self._limits)
         self._boxes.begin(self._options.mailbox_full_at)
         await self._room.look()
+        if self.space is not None:
+            await self.space.begin()
         try:
             await self._send_all(worker, self._lease(since), committer)
         except BaseExceptionGroup as group:
@@ -153,6 +193,8 @@ class Engine:
             background.start_soon(self._pace.run)
             background.start_soon(lease.keep, worker, self._stops)
             background.start_soon(self._drain, poster)
+            if self.space is not None:
+                background.start_soon(self.space.run)
             await self._send_blocks(worker, committer, poster)
             while self._revived() and not self._stops.asked:
                 await self._room.look()

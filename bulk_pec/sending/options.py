@@ -29,7 +29,8 @@ class SendOptions:
         timezone: Of the calendar days, months and years that caps count in.
         price: EUR a message.
         max_cost: EUR for the run, over all its starts; None for no limit.
-        mailbox_full_at: Share of its quota from which nothing is sent from a mailbox.
+        mailbox_full_at: Share of its quota that a mailbox must not come to, receipts still to come included.
+        receipts_within: Seconds after which a receipt is not waited for any more.
     """
 
     concurrency: int
@@ -43,6 +44,7 @@ class SendOptions:
     price: float = 0.0
     max_cost: float | None = None
     mailbox_full_at: float = math.inf
+    receipts_within: float = 26 * 3600.0
 
     def limits(self, boxes: Iterable[SendingMailbox]) -> Limits:
         """The caps and the budget, as the ledger keeps them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import anyio
@@ -19,6 +19,8 @@ from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Restored, Run
 from bulk_pec.sending.stops import Stops
 
+LedgerCall = Callable[[Callable[[], tuple[RunState, bool]]], Awaitable[tuple[RunState, bool]]]
+"""Runs a ledger call where the sending's own run."""
 EVERY = 1.0
 """Seconds between two looks."""
 
@@ -60,6 +62,16 @@ class Orders:
             LedgerError: The ledger failed.
         """
         self._heed(self._read(), stops)
+
+    async def look_beside(self, call: LedgerCall, stops: Stops) -> None:
+        """Look once while messages leave, by the sending's own way to the ledger: how the run stands there.
+
+        What lies beside the ledger is left to `watch`, or both would take it.
+
+        Raises:
+            LedgerError: The ledger failed.
+        """
+        self._heed(await call(lambda: self._ledger.orders.state(self._run)), stops)
 
     def _read(self) -> tuple[RunState, bool]:
         """Write what lies beside the ledger into it; how the run stands; whether that is an older copy."""

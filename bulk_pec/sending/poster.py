@@ -17,6 +17,7 @@ from bulk_pec.composing import digest_of
 from bulk_pec.domain.caps import COUNTS_NOT, Limits
 from bulk_pec.domain.letters import Letter
 from bulk_pec.domain.outcomes import Outcome, Verdict
+from bulk_pec.domain.subjects import subject_digest
 from bulk_pec.ledger.attempts import Attempts, Closing, Intent, Refusal
 from bulk_pec.ledger.claims import PendingMessage
 from bulk_pec.provider.client import PecClient
@@ -172,8 +173,9 @@ class Poster:
             block=message.block,
             mailbox_id=box,
             digest=digest_of(letter),
-            quota_share=self._boxes.by_id[box].quota_share,
+            quota_share=self._boxes.shares[box],
             units=len(letter.recipients),
+            subject_digest=_digest_without(message.reference, letter.subject),
         )
 
     async def _send(self, one: _Try) -> tuple[Outcome, bool]:
@@ -244,3 +246,8 @@ class Poster:
         """End what is in flight; each such attempt is recorded as what it is: in doubt, or not sent."""
         for scope in tuple(self._in_flight):
             scope.cancel()
+
+
+def _digest_without(reference: str, subject: str) -> str | None:
+    """What tells a subject of ours in its receipts where they cannot repeat a reference; else None."""
+    return None if reference in subject else subject_digest(subject)

@@ -148,6 +148,11 @@ DAMAGES: dict[str, Damage] = {
     "sent without evidence": Damage(
         "UPDATE messages SET state = 'sent' WHERE id = :first + 7", "4", "message {7} is sent, and no answer"
     ),
+    "delivered, and no CONSEGNA": Damage(
+        "UPDATE messages SET delivery = 'delivered' WHERE id = :first",
+        "delivery",
+        "message {0} is delivered, and has no receipt",
+    ),
     "a counter": Damage("UPDATE run_counts SET sent = sent + 1", "6", "counts 3 sent, and has 2"),
     "a row too few": Damage(
         "DELETE FROM messages WHERE id = :first + 7", "6", "had 8 rows, and 7 are accounted"
@@ -221,6 +226,8 @@ DAMAGES: dict[str, Damage] = {
         "UPDATE attempts SET message = 999999 WHERE message = :first + 1", "orphans", "is of message 999999"
     ),
     "an attempt of nobody": Damage("DELETE FROM workers", "orphans", "worker"),
+    "a delete without a text": Damage("UPDATE receipts SET deleted_at = 1", "archive", "not archived"),
+    "an archive too short": Damage("UPDATE receipts SET archive_number = 7", "archive", "number 7"),
     "a receipt of nothing": Damage("UPDATE receipts SET message = 999999", "orphans", "is of message 999999"),
     "a message of no run": Damage(
         "UPDATE messages SET run_id = 77 WHERE id = :first", "orphans", "message {0} is of run 77"

@@ -94,14 +94,14 @@ def test_a_walk_that_ended_after_this_one_began_makes_nothing_known_to_it(ledger
 
 
 def test_what_is_known_in_one_mailbox_is_not_in_another(ledger: Ledger) -> None:
-    """The same text in two mailboxes is two mails; the same text in one is one, whatever its id."""
+    """The same text in two mailboxes is two mails; the same text in one is one, under any id."""
     one, other = ledger.inbox.mailbox_id(MAILBOX), ledger.inbox.mailbox_id("altro@example.com")
     (first,) = _mails(1)
     shifted = replace(first, item=replace(first.item, item_id="another id"))
     harvest(ledger, one, [first], NOW)
     walk = ledger.inbox.begin(other, NOW + HOUR)
     assert ledger.inbox.known_before(walk, other, [first]) == set()
-    assert ledger.inbox.add_page(walk, other, [first, shifted], NOW + HOUR).new == 1
+    assert [ledger.inbox.add_page(walk, other, [mail], NOW + HOUR).new for mail in (first, shifted)] == [1, 0]
     again = ledger.inbox.begin(one, NOW + HOUR)
     assert ledger.inbox.known_before(again, one, [shifted]) == {first.fingerprint}
     assert query(ledger, "SELECT mailbox_id FROM receipts ORDER BY id") == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -220,8 +221,25 @@ def older(empty_url: str, tmp_path: Path) -> tuple[str, _Rows]:
         rows = _content(ledger, shape)
     assert len(rows["messages"]) == 601
     assert all(rows[name] for name in ("runs", "attempts", "receipts", "blocks", "workers", "harvests"))
-    _fill(empty_url, rows)
+    _end_at(rows["harvests"], rows["receipts"][0]["fingerprint"])
+    _fill(empty_url, _as_before(rows))
     return empty_url, rows
+
+
+def _end_at(harvests: list[dict[str, Any]], fingerprint: str) -> None:
+    """A harvest keeps which mails stood at the box's ends."""
+    harvests[0]["ends"] = f"{fingerprint} {fingerprint}"
+
+
+def _as_before(rows: _Rows) -> _Rows:
+    """The same with fingerprints as they were up to 0003: of sender, subject and date, the hour not first."""
+    old: dict[str, str] = {}
+    for one in rows["receipts"]:
+        words = "\x1f".join((one["sender"], one["subject"], one["date"]))
+        old[one["fingerprint"]] = hashlib.sha256(words.encode()).hexdigest()[:32]
+    receipts = [row | {"fingerprint": old[row["fingerprint"]]} for row in rows["receipts"]]
+    walks = [row | {"ends": " ".join(old[one] for one in row["ends"].split())} for row in rows["harvests"]]
+    return rows | {"receipts": receipts, "harvests": walks}
 
 
 def test_an_older_ledger_is_refused_until_it_is_upgraded(older: tuple[str, _Rows]) -> None:

@@ -22,7 +22,8 @@ from support.ledgers import (
 
 from bulk_pec.domain.inbox import InboxItem
 from bulk_pec.domain.outcomes import Outcome
-from bulk_pec.domain.receipts import ReceiptKind, message_id_of
+from bulk_pec.domain.receipts import ReceiptKind
+from bulk_pec.domain.subjects import message_id_of
 from bulk_pec.ledger.doubts import Decision, Operator
 from bulk_pec.ledger.inbox import Mail
 from bulk_pec.ledger.ledger import Ledger

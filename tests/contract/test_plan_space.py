@@ -9,6 +9,9 @@ from support.intake import Home
 
 from bulk_pec.cli.plan import planned
 from bulk_pec.cli.space import free_by_mailbox
+from bulk_pec.clock import SystemClock
+from bulk_pec.domain.inbox import Quota
+from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.planning import Limit
 from bulk_pec.sandbox.options import SandboxOptions
 from bulk_pec.sandbox.server import background
@@ -52,3 +55,34 @@ def test_a_provider_that_cannot_be_asked_is_no_reason_against_a_plan(
     session.quiet = False
     assert free_by_mailbox(session) == {}
     assert "could not be asked: " in capsys.readouterr().err
+
+
+def test_what_mails_were_seen_to_take_is_what_a_plan_reckons_with(home: Home) -> None:
+    """Readings in the ledger: room as it was read an hour ago, less what is due, and growth as it was seen.
+
+    A letter that is larger than those seen counts for more all the same; an old reading tells no room.
+    """
+    session, found = home.session(), home.examined(home.write(LIST))
+    now = SystemClock().now()
+    with session.ledger("write") as ledger:
+        box = ledger.inbox.mailbox_id(ADDRESS)
+        _read(ledger, box, now - 7_200_000, 0, 0)
+        _read(ledger, box, now - 3_600_000, 400_000, 100)
+    some = planned(home.session(), found)
+    assert some.forecast.needed_bytes == 2 * 50 * 4_000 * 1024
+    assert some.forecast.free_bytes == (900_000 - 400_000) * 1024
+    assert (some.forecast.binding, some.forecast.left) == (Limit.RATE, 0)
+    with session.ledger("write") as ledger:
+        _read(ledger, box, now, 700_000, 200)
+    full = planned(home.session(), found)
+    assert (full.forecast.binding, full.forecast.left) == (Limit.SPACE, 50 - 200_000 // (2 * 3_500))
+    with session.ledger("write") as ledger, ledger.database.transaction() as connection:
+        ledger.database.execute(connection, "UPDATE quotas SET at = at - 90000000")
+    assert planned(home.session(), found).forecast.free_bytes is None
+
+
+def _read(ledger: Ledger, box: int, at: int, usage: int, seen: int) -> None:
+    """A reading of a quota of a million KiB, after a harvest that had seen so many mails."""
+    with ledger.database.transaction() as connection:
+        ledger.database.execute(connection, "UPDATE mailboxes SET seen = :n WHERE id = :box", n=seen, box=box)
+    ledger.quotas.note(ADDRESS, Quota(usage, 1_000_000), at, harvested=True)

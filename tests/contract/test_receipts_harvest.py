@@ -17,6 +17,7 @@ from bulk_pec.domain.references import draw
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Run
 from bulk_pec.receipts.harvest import Harvest, Harvester
+from bulk_pec.sending.committer import LedgerThread
 
 pytestmark = pytest.mark.anyio
 
@@ -89,7 +90,7 @@ class Office:
     async def harvest(self) -> Harvest:
         """Walk the inbox; the counters must hold afterwards."""
         self.clock.wait(MINUTE)
-        done = await Harvester(self.inbox, self.ledger.inbox, self.clock).harvest(BOX)
+        done = await Harvester(self.inbox, self.ledger.inbox, self.clock, LedgerThread().call).harvest(BOX)
         recount(self.ledger, self.run)
         return done
 

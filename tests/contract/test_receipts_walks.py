@@ -10,6 +10,7 @@ from support.ledgers import open_ledger, query
 
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.receipts.harvest import Harvest, Harvester
+from bulk_pec.sending.committer import LedgerThread
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +52,7 @@ class Room:
     async def harvest(self) -> Harvest:
         """Walk the inbox."""
         self.clock.wait(MINUTE)
-        return await Harvester(self.inbox, self.ledger.inbox, self.clock).harvest(BOX)
+        return await Harvester(self.inbox, self.ledger.inbox, self.clock, LedgerThread().call).harvest(BOX)
 
     def recorded(self) -> int:
         """How many mails the ledger holds."""
@@ -157,3 +158,21 @@ async def test_a_total_that_was_absurd_once_loses_nothing(room: Room, name: str)
     await room.harvest()
     assert (room.last()["lost"], room.last()["steady"]) == (0, 1)
     assert room.recorded() == 103
+
+
+@pytest.mark.parametrize("base", [0, 1])
+@pytest.mark.parametrize("at_read", [2, 3, 4])
+@pytest.mark.parametrize("newest_first", [True, False])
+async def test_a_page_s_worth_that_comes_between_two_reads(
+    room: Room, base: int, at_read: int, newest_first: bool
+) -> None:
+    """What was there before is read by this walk, what has come by the next; no page is taken for another."""
+    room.inbox.shape = Shape(base=base, newest_first=newest_first)
+    room.fill(26)
+    room.inbox.on_read = lambda read: room.fill(SIZE, "nuova") if read == at_read else None
+    await room.harvest()
+    old = query(room.ledger, "SELECT COUNT(*) AS mails FROM receipts WHERE subject LIKE '%fattura%'")
+    assert old == [{"mails": 26}]
+    room.inbox.on_read = lambda _: None
+    await room.harvest()
+    assert room.recorded() == len(room.inbox.mails)

@@ -266,3 +266,23 @@ async def test_a_second_403_alone_is_the_accounts(ledger: Ledger) -> None:
             done = await _again(ours).send(server.url, concurrency=1)
             assert (done.reason, ours.states()) == (Reason.CREDENTIALS, {"pending": 3})
     assert set(ours.outcomes()) == {"refused"}
+
+
+async def test_a_mailbox_that_is_held_waits_and_goes_on(ledger: Ledger) -> None:
+    """Nothing leaves from it until it is freed; it has not stopped, and whoever listens is told of both."""
+    ours = _two(ledger, 1)
+    stops, told, begun = Stops(), [0], []
+    boxes = Boxes(ours.boxes, stops, ours.clock)
+    boxes.on_change(lambda: told.append(len(told)))
+    boxes.on_begun(lambda box, units: begun.append((box, units)))
+    one, other = (boxes.id_of(address) for address in (ONE, OTHER))
+    boxes.hold(one)
+    boxes.hold(one)
+    assert (boxes.live(), boxes.may_wait(one), boxes.stopped(one), len(told)) == ([other], True, False, 2)
+    boxes.hold(other)
+    assert (boxes.live(), stops.asked) == ([], False)
+    boxes.free(one)
+    boxes.free(one)
+    assert (boxes.live(), len(told)) == ([one], 4)
+    boxes.begun(one, 3)
+    assert begun == [(one, 3)]

@@ -59,6 +59,7 @@ POINTS: dict[str, Point] = {
     "after the outcome's commit": Point(Attempts, "tick", "after", lambda said: bool(said["closings"])),
     "recovered, not committed": Point(counts, "apply", "after", _recovers),
     "a page folded, not committed": Point(counts, "apply", "after", _changes("receipts_matched")),
+    "pages recorded, the walk under way": Point(Inbox, "record", "after"),
     "a page folded, the walk not complete": Point(Inbox, "complete", "before"),
 }
 

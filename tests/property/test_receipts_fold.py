@@ -10,8 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bulk_pec.domain.inbox import InboxItem
-from bulk_pec.domain.receipts import RECEIPTS, Evidence, ReceiptKind, classify, decoded
+from bulk_pec.domain.receipts import RECEIPTS, Evidence, ReceiptKind, classify
 from bulk_pec.domain.states import Delivery
+from bulk_pec.domain.subjects import decoded
 from bulk_pec.receipts.reading import read
 
 HOUR = 3_600_000

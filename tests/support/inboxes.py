@@ -19,7 +19,9 @@ from bulk_pec.domain.outcomes import Outcome
 from bulk_pec.ledger.attempts import Closing, Intent
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Run
+from bulk_pec.receipts.calls import Books
 from bulk_pec.receipts.harvest import Harvester
+from bulk_pec.sending.committer import LedgerThread
 from bulk_pec.receipts.settle import Policy, Settled, SettleOptions, Settler
 
 NOW = 1_800_000_000_000
@@ -200,12 +202,18 @@ class Case:
     async def harvest(self) -> None:
         """Walk the inbox."""
         self.clock.wait(1000)
-        await Harvester(self.inbox, self.ledger.inbox, self.clock).harvest(BOX)
+        await Harvester(self.inbox, self.ledger.inbox, self.clock, LedgerThread().call).harvest(BOX)
 
     async def settle(self, *, configured: bool = True, unread: bool = False) -> Settled:
         """Look at the doubts; the counters must hold afterwards."""
         options = SettleOptions(self.policy, SETTLE_AFTER, FULL_AT)
-        settler = Settler(self.inbox, self.ledger.doubts, options, self.clock, self.ledger.inbox)
+        settler = Settler(
+            self.inbox,
+            self.ledger.doubts,
+            options,
+            self.clock,
+            Books(self.ledger.inbox, LedgerThread().call),
+        )
         settled = await settler.settle(
             self.run, {self.box: BOX} if configured else {}, {self.box} if unread else set()
         )

@@ -12,8 +12,8 @@ from sqlalchemy import event
 from bulk_pec.ledger.ledger import Ledger
 
 BIG = re.compile(r"\b(messages|attempts|receipts)(?:\s+(?:AS\s+)?(?!SET\b|ON\b|WHERE\b)([a-z]))?\b")
-_PARTIAL = ("uq_attempts_open", "ix_attempts_doubt")
-"""Indexes over the few rows that are open or in doubt: reading one whole is reading little."""
+_PARTIAL = ("uq_attempts_open", "ix_attempts_doubt", "ix_attempts_fewer")
+"""Indexes over the few rows that are open, in doubt or odd: reading one whole is reading little."""
 
 
 class Explained:

@@ -76,6 +76,7 @@ class VirtualProvider(httpx.AsyncBaseTransport):
         posts: What it took, in order.
         connect: Seconds to open a connection.
         answer: Seconds an answer takes.
+        lags: Seconds more that the answer to a request of this path takes.
         down: Whether it cannot be reached at a moment.
         refused: The body of the 4xx that a recipient is refused with, if any.
         receipts: Minutes after which a recipient's receipts come: of acceptance, of delivery; None: never.
@@ -83,6 +84,7 @@ class VirtualProvider(httpx.AsyncBaseTransport):
         share: How full a mailbox is at a moment.
         shares: The same of single mailboxes, by user name.
         wrong: The status that every call for a mailbox is answered with, by user name, if it is no good one.
+        ails: The status that a GET of this path is answered with, for a user name, if it is no good one.
         reads: When an inbox was read.
         asked: Every call that was answered: the method, and for which user name.
         unreached: True times at which it could not be reached.
@@ -95,6 +97,7 @@ class VirtualProvider(httpx.AsyncBaseTransport):
     posts: list[Posted] = field(default_factory=list)
     connect: float = 0.05
     answer: float = 0.4
+    lags: Callable[[str], float] = lambda _: 0.0
     down: Callable[[int], bool] = lambda _: False
     refused: Callable[[str], int | None] = lambda _: None
     receipts: Callable[[str], tuple[int, int] | None] = lambda _: (1, 3)
@@ -102,6 +105,7 @@ class VirtualProvider(httpx.AsyncBaseTransport):
     share: Callable[[int], float] = lambda _: 0.1
     shares: dict[str, Callable[[int], float]] = field(default_factory=dict)
     wrong: Callable[[str], int | None] = lambda _: None
+    ails: Callable[[str, str], int | None] = lambda _path, _user: None
     reads: list[int] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
     unreached: list[int] = field(default_factory=list)
@@ -126,7 +130,7 @@ class VirtualProvider(httpx.AsyncBaseTransport):
             await trace(FIRST_BYTE, {"request": SimpleNamespace(method=request.method.encode())})
         self.on_connect(self.clock.true())
         at = self.clock.true()
-        await anyio.sleep(self.answer)
+        await anyio.sleep(self.answer + self.lags(request.url.path))
         status, body = self._answered(request, at)
         return httpx.Response(status, content=json.dumps(body).encode())
 
@@ -138,9 +142,13 @@ class VirtualProvider(httpx.AsyncBaseTransport):
             return status, {"success": False, "message": "not now" if status >= 500 else "Unauthorized"}
         if letter:
             return self._take(letter, at)
+        if (status := self.ails(request.url.path, user)) is not None:
+            return status, {"success": False, "message": "not now" if status >= 500 else "Unauthorized"}
         if request.url.path.startswith("/quota/"):
             share = self.shares.get(user, self.share)(at)
             return 200, {"success": True, "message": "", "data": {"usage": share, "limit": 1.0}}
+        if request.url.path != "/inbox":  # a text, or what is filed under one sending: it shows neither
+            return 404, {"success": False, "message": "Result empty"}
         return 200, self._page(user, int(request.url.params["page"]), request.url.params.get("q"))
 
     def _take(self, letter: dict[str, str], at: int) -> tuple[int, dict[str, object]]:

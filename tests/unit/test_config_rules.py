@@ -13,10 +13,6 @@ from bulk_pec.domain.errors import ConfigError
 BOX = "[[mailboxes]]\naddress = 'ufficio@pec.example.com'\n"
 
 ASKING = {
-    "message.reference": "[sending]\non_in_doubt = 'hold'\n[message]\nreference = ''",
-    "receipts.archive": "[receipts]\narchive = 'archive'",
-    "receipts.delete_after_archive": "[receipts]\narchive = 'a'\ndelete_after_archive = true\n"
-    "signed_originals_kept_elsewhere = true",
     "observe.log_format=json": "[observe]\nlog_format = 'json'",
     "observe.metrics_file": "[observe]\nmetrics_file = 'x.prom'",
     "observe.healthcheck_url": "[observe]\nhealthcheck_url = 'https://example.com/x'",
@@ -66,8 +62,6 @@ def test_without_its_line_in_the_table_a_setting_is_taken(
     """To build a feature is to delete its line: nothing else refuses it."""
     monkeypatch.delitem(NOT_YET, rule)
     box = "" if BOX in ASKING[rule] else f"\n{BOX}"
-    if rule == "receipts.delete_after_archive":
-        monkeypatch.delitem(NOT_YET, "receipts.archive")
     _loads(tmp_path, ASKING[rule] + box).sendable()
 
 

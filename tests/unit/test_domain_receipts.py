@@ -6,8 +6,9 @@ from email.header import Header
 
 import pytest
 
-from bulk_pec.domain.receipts import FINAL_AFTER, RECEIPTS, Evidence, ReceiptKind, classify, decoded
+from bulk_pec.domain.receipts import FINAL_AFTER, RECEIPTS, Evidence, ReceiptKind, classify, rest_of
 from bulk_pec.domain.states import Delivery
+from bulk_pec.domain.subjects import decoded
 
 HOUR = 3_600_000
 SENT_AT = 1_800_000_000_000
@@ -77,6 +78,8 @@ class TestTable:
         "AVVISO DI MANCATA CONSEGNA PER SUP.TEMPO MASSIMO",
         "AVVISO DI MANCATA CONSEGNA PER SUPERAMENTO TEMPO MASSIMO",
         "AVVISO DI MANCATA CONSEGNA PER SUPERAMENTO DEL TEMPO MASSIMO",
+        "AVVISO DI MANCATA CONSEGNA PER IL SUPERAMENTO DEI TEMPI MASSIMI",
+        "MANCATA CONSEGNA PER SUP. TEMPO MASSIMO",
     ],
 )
 def test_other_spellings_of_the_notice(words: str) -> None:
@@ -85,9 +88,88 @@ def test_other_spellings_of_the_notice(words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "kind"),
+    {
+        "AVVISO DI PREAVVISO DI MANCATA CONSEGNA": ReceiptKind.EARLY_WARNING,
+        "PREAVVISO DI MANCATA CONSEGNA PER SUP. TEMPO MASSIMO": ReceiptKind.EARLY_WARNING,
+        "AVVISO DI NON ACCETTAZIONE PER VIRUS INFORMATICO": ReceiptKind.NOT_ACCEPTED,
+        "AVVISO DI MANCATA CONSEGNA PER VIRUS INFORMATICO": ReceiptKind.UNDELIVERED,
+        "AVVISO DI MANCATA CONSEGNA PER ERRORE TECNICO": ReceiptKind.UNDELIVERED,
+        "ACCETTAZIONE / ACCEPTANCE": ReceiptKind.ACCEPTED,
+        "CONSEGNA/DELIVERY": ReceiptKind.DELIVERED,
+        "AVVISO DI MANCATA CONSEGNA / NON-DELIVERY NOTICE": ReceiptKind.UNDELIVERED,
+        "AVVISO DI MANCATA CONSEGNA PER SUP. TEMPO MASSIMO / TIMEOUT": ReceiptKind.LATE,
+        "AVVISO DI MANCATA CONSEGNA / NON-DELIVERY PER SUP. TEMPO MASSIMO": ReceiptKind.LATE,
+        "AVVISO DI MANCATA CONSEGNA / NON-DELIVERY: TIME LIMIT": ReceiptKind.UNDELIVERED,
+        "MANCATA CONSEGNA / NON-DELIVERY FOR TIME LIMIT": ReceiptKind.LATE,
+        "POSTA CERTIFICATA / CERTIFIED MAIL": ReceiptKind.FOREIGN,
+        "REM SubmissionRejection": ReceiptKind.UNKNOWN,
+        "REM RelayAcceptance": ReceiptKind.UNKNOWN,
+        "REM RelayFailure": ReceiptKind.UNKNOWN,
+        "REM DeliveryNonDelivery": ReceiptKind.UNKNOWN,
+        "DeliveryNonDelivery": ReceiptKind.UNKNOWN,
+    }.items(),
+)
+def test_longer_forms(words: str, kind: ReceiptKind) -> None:
+    """A reason, or a second language after a slash, may follow; European forms are unknown."""
+    assert classify(f"{words}: {OURS}", PROVIDER) is kind
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "\N{ZERO WIDTH NO-BREAK SPACE}CONSEGNA:",
+        "CONS\N{SOFT HYPHEN}EGNA:",
+        "\N{LEFT-TO-RIGHT MARK}CONSEGNA\N{ZERO WIDTH SPACE}:",
+        "\N{NO-BREAK SPACE}AVVENUTA\N{NO-BREAK SPACE}\N{EM SPACE}CONSEGNA\N{IDEOGRAPHIC SPACE}:",
+        "\x85\x1favvenuta\t\x0b\r\n consegna\N{NARROW NO-BREAK SPACE}:",
+    ],
+)
+def test_blanks_of_every_kind_and_what_shows_nothing(odd: str) -> None:
+    """A subject is compared as it is seen: any blank is a blank, and what cannot be seen is not there."""
+    assert classify(decoded(f"{odd} {OURS}"), PROVIDER) is ReceiptKind.DELIVERED
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        '"Per conto di: mario@example.org" ',
+        "'Per conto di: \"Mario, R.\" <mario@example.org>' <posta-certificata@example.net>",
+        '""Per conto di: mario@example.org" "',
+        "=?iso-8859-1?Q?Per_conto_di:_Niccol=F2?= <posta-certificata@example.net>",
+        "=?no-such-charset?Q?Per_conto_di:_Niccol=F2?=",
+        "=?utf-8?B?UGVyIGNvbg==?= =?utf-8?B?dG8gZGk6IG1hcmlv?=",
+        "Per\N{NO-BREAK SPACE}conto\N{ZERO WIDTH SPACE}\tdi\N{NO-BREAK SPACE}: mario@example.org",
+        "PER CONTO DI mario@example.org",
+    ],
+)
+def test_a_sender_on_somebody_s_behalf_however_it_is_written(sender: str) -> None:
+    """Quoted, encoded, in a charset nobody knows, with odd blanks: it stays somebody's message."""
+    assert classify(f"CONSEGNA: {OURS}", sender) is ReceiptKind.FOREIGN
+
+
+def test_nothing_else_is_asked_of_the_sender() -> None:
+    """The provider leaves senders null and writes names: a true receipt is never dropped for its sender."""
+    for sender in ("", "Servizio PEC", "noreply@example.net", '"posta-certificata@example.net" '):
+        assert classify(f"CONSEGNA: {OURS}", sender) is ReceiptKind.DELIVERED
+
+
+def test_what_follows_the_words_is_ours() -> None:
+    """Our subject, whatever it begins with; only the receipt's own words are taken away."""
+    assert rest_of("CONSEGNA: CONSEGNA: pacco: 7 2020082610003492") == "CONSEGNA: pacco: 7 2020082610003492"
+    assert rest_of("AVVISO DI NON ACCETTAZIONE PER VIRUS:x") == "x"
+    assert rest_of("CONSEGNA") == rest_of("CONSEGNA:") == ""
+
+
+@pytest.mark.parametrize(
     "subject",
     [
         "CONSEGNA DEL PACCO: domani",
+        "CONSEGNA PER VIA BREVE: domani",
+        "R: CONSEGNA: Avviso",
+        "I: ACCETTAZIONE: Avviso",
+        "Fwd: AVVISO DI MANCATA CONSEGNA: Avviso",
+        "CONSEGNA " * 60 + ": Avviso",
         "CONSEGNATO: Avviso",
         "ACCETTAZIONE2: Avviso",
         "Re: CONSEGNA: Avviso",
@@ -131,10 +213,10 @@ class TestDecoded:
 class TestFold:
     """The delivery state that several receipts amount to."""
 
-    def _of(self, *receipts: tuple[ReceiptKind, int]) -> Delivery:
+    def _of(self, *receipts: tuple[ReceiptKind, float]) -> Delivery:
         evidence = Evidence()
         for kind, hours in receipts:
-            evidence = evidence.with_receipt(kind, SENT_AT + hours * HOUR)
+            evidence = evidence.with_receipt(kind, SENT_AT + round(hours * HOUR))
         return evidence.delivery
 
     def test_nothing_is_none(self) -> None:
@@ -189,3 +271,70 @@ class TestFold:
         """A CONSEGNA proves delivery, whatever was said before or is read after."""
         receipts = [(ReceiptKind.ACCEPTED, 0), (bad, 25), (ReceiptKind.DELIVERED, 30)]
         assert self._of(*receipts[::order]) is Delivery.DELIVERED
+
+    @pytest.mark.parametrize("order", [1, -1])
+    @pytest.mark.parametrize(
+        ("hours", "delivery"),
+        [((24,), Delivery.NONE), ((12, 13), Delivery.NONE), ((12, 24), Delivery.UNDELIVERED)],
+    )
+    def test_notices_of_a_message_whose_acceptance_is_unknown(
+        self, order: int, hours: tuple[int, ...], delivery: Delivery
+    ) -> None:
+        """Of two, half a day apart, the second is final; one alone may be the first."""
+        receipts = [(ReceiptKind.LATE, hour) for hour in hours]
+        assert self._of(*receipts[::order]) is delivery
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_an_early_warning_and_then_the_end(self, order: int) -> None:
+        """The notice after twelve hours says nothing final; the one after a day does."""
+        early = [(ReceiptKind.ACCEPTED, 0), (ReceiptKind.EARLY_WARNING, 12)]
+        assert self._of(*early[::order]) is Delivery.ACCEPTED
+        assert self._of(*[*early, (ReceiptKind.LATE, 24)][::order]) is Delivery.UNDELIVERED
+        assert self._of(*[*early, (ReceiptKind.UNDELIVERED, 20)][::order]) is Delivery.UNDELIVERED
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_refused_once_and_accepted_once_is_on_its_way(self, order: int) -> None:
+        """A sending has one of the two, so there were two sendings: to send a third time would be wrong."""
+        receipts = [(ReceiptKind.NOT_ACCEPTED, 0), (ReceiptKind.ACCEPTED, 1)]
+        assert self._of(*receipts[::order]) is Delivery.ACCEPTED
+        receipts.append((ReceiptKind.UNDELIVERED, 2))
+        assert self._of(*receipts[::order]) is Delivery.UNDELIVERED
+
+
+class TestSeveralAddresses:
+    """The delivery state of one message to several addresses."""
+
+    def _of(self, addresses: int, *receipts: tuple[ReceiptKind, int]) -> Evidence:
+        return Evidence.of_several([(kind, SENT_AT + hours * HOUR) for kind, hours in receipts], addresses)
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_delivered_is_a_delivery_for_each(self, order: int) -> None:
+        """Two of three are not enough; the third completes it, and its time is the message's."""
+        receipts = [
+            (ReceiptKind.ACCEPTED, 0),
+            (ReceiptKind.DELIVERED, 1),
+            (ReceiptKind.DELIVERED, 2),
+            (ReceiptKind.DELIVERED, 9),
+        ]
+        most = [receipts[0], receipts[2], receipts[3]]
+        assert self._of(3, *most[::order]).delivery is Delivery.ACCEPTED
+        assert self._of(3, *most[::order]).delivered_at is None
+        assert self._of(3, *receipts[::order]).delivery is Delivery.DELIVERED
+        assert self._of(3, *receipts[::order]).delivered_at == SENT_AT + 9 * HOUR
+        assert self._of(2, *receipts[::order]).delivered_at == SENT_AT + 2 * HOUR
+
+    @pytest.mark.parametrize("order", [1, -1])
+    @pytest.mark.parametrize("bad", [(ReceiptKind.UNDELIVERED, 1), (ReceiptKind.LATE, 24)])
+    def test_undelivered_is_a_final_notice_beside_too_few(
+        self, order: int, bad: tuple[ReceiptKind, int]
+    ) -> None:
+        """One address that surely has it not is enough; a late delivery of all still wins."""
+        receipts = [(ReceiptKind.ACCEPTED, 0), (ReceiptKind.DELIVERED, 1), bad]
+        assert self._of(2, *receipts[::order]).delivery is Delivery.UNDELIVERED
+        receipts.append((ReceiptKind.DELIVERED, 30))
+        assert self._of(2, *receipts[::order]).delivery is Delivery.DELIVERED
+
+    def test_an_early_notice_is_not_final(self) -> None:
+        """After twelve hours nothing is said yet of any address."""
+        receipts = [(ReceiptKind.ACCEPTED, 0), (ReceiptKind.DELIVERED, 1), (ReceiptKind.LATE, 12)]
+        assert self._of(2, *receipts).delivery is Delivery.ACCEPTED

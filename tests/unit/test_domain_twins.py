@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bulk_pec.domain.receipts import message_id_of
+from bulk_pec.domain.subjects import message_id_of
 from bulk_pec.domain.twins import Said, left_twice
 
 A, B = "2020082610003492", "2020082610009999"

@@ -14,6 +14,7 @@ from bulk_pec.domain.letters import Secret
 from bulk_pec.domain.outcomes import MAY_TRY_AGAIN, Outcome, Stop, Verdict
 from bulk_pec.provider.outcomes import (
     LONGEST_WAIT,
+    MOST_ADDRESSES,
     Answer,
     Asked,
     of_answer,
@@ -219,6 +220,16 @@ def test_fewer_addresses_than_asked_is_said() -> None:
     """Sent to one of two is sent, and the detail says how many."""
     outcome = judge(201, SURE | {"sent": 1}, recipients=2)
     assert (outcome.verdict, outcome.detail) == (Verdict.SENT, "Sent to 1 of 2 addresses")
+    assert (outcome.sent_to, outcome.fewer) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("sent", "counted"), [(2, 2), ("2", 2), (3, 3), (10**9, MOST_ADDRESSES), (2.7, 2), (None, None)]
+)
+def test_as_many_as_asked_is_counted_if_it_is_said(sent: object, counted: int | None) -> None:
+    """All of them, or no word of how many: nothing to report. No figure is more than the ledger holds."""
+    outcome = judge(201, SURE | {"sent": sent}, recipients=2)
+    assert (outcome.detail, outcome.sent_to, outcome.fewer) == ("Sent", counted, False)
 
 
 def test_what_never_began_is_not_sent_and_what_began_is_in_doubt() -> None:

@@ -221,3 +221,36 @@ def test_a_bad_canary_needs_a_person() -> None:
     assert "left: 9 to send" in closing(left, bad)
     assert "sending.canary to 0" in closing(left, bad)
     assert exit_of(left, Ended(stopped=Reason.SIGNAL, bad_canary=True)).reason is Reason.SIGNAL
+
+
+def _balance(kind: str, concern: str, count: int = 2) -> dict[str, Any]:
+    finding = {"kind": kind, "concern": concern, "count": count, "cases": []}
+    broken = concern == "broken"
+    return {"adds_up": concern == "told", "broken": broken, "findings": [finding]}
+
+
+def test_what_is_only_told_of_a_balance_needs_nobody() -> None:
+    """Strange references and shared message_ids are told, and the run is complete."""
+    status = _status(sent=1, delivered=1) | {"balance": _balance("unknown_references", "told")}
+    assert exit_of(status, Ended()) == Exit.of(Reason.COMPLETE)
+
+
+def test_fewer_addresses_need_a_person() -> None:
+    """A message taken for fewer addresses than asked: 3, once nothing is left to send."""
+    found = {"balance": _balance("fewer_addresses", "person")}
+    status = _status(sent=1, delivered=1) | found
+    assert exit_of(status, Ended()) == Exit.of(Reason.ATTENTION)
+    assert "2 taken for fewer addresses than asked" in closing(status, Exit.of(Reason.ATTENTION), Ended())
+    left = _status(sent=1, none=1, pending=3) | found
+    assert exit_of(left, Ended(stopped=Reason.CAP)) == Exit.of(Reason.CAP)
+
+
+@pytest.mark.parametrize("told", [{"balance": _balance("sent", "broken", 4)}, {"balanced": False}])
+def test_a_ledger_that_contradicts_itself_needs_a_person_first(told: dict[str, Any]) -> None:
+    """3 whatever is left to send: and the last line says to send nothing more with it."""
+    status = _status(sent=1, none=1, pending=3) | told
+    how = exit_of(status, Ended(stopped=Reason.CAP))
+    assert how == Exit.of(Reason.ATTENTION)
+    words = closing(status, how, Ended(stopped=Reason.CAP))
+    assert "Send nothing more with this ledger: `bulk-pec ledger check`" in words
+    assert ("4 that contradict each other" in words) == ("balance" in told)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
+from bulk_pec.domain.causes import Cause
 from bulk_pec.domain.states import Delivery, MessageState, RunState
 from bulk_pec.ledger.canaries import Canary, CanaryState
 from bulk_pec.ledger.runs import Run
@@ -26,7 +27,7 @@ KEYS = {
 }
 TOP = ["schema", "run", "state", "rows", "messages", "delivery", "balanced", "attempts", "receipts", "cost"]
 TOP += ["eta", "binding", "updated_at", "twins", "restored_at", "retry_of", "canary"]
-TOP += ["older_copy"]
+TOP += ["balance", "older_copy", "causes", "sent_to_fewer"]
 
 
 def _values(**changed: int) -> dict[str, int]:
@@ -205,3 +206,42 @@ def test_the_end_is_told_by_the_readers_clock(zone: str, shown: str) -> None:
 def test_times_are_utc_to_the_second(milliseconds: int, shown: str) -> None:
     """ISO 8601 with a Z."""
     assert iso(milliseconds) == shown
+
+
+def test_the_last_three_way_balance_stands_in_it() -> None:
+    """With the time at which it was drawn, and without what only the ledger needs; its findings in words."""
+    case = {"row": 3, "key": "k3", "what": "it has left twice"}
+    finding = {"kind": "sent_twice", "concern": "person", "count": 2, "cases": [case]}
+    kept = {"at": NOW, "stamp": [1], "adds_up": False, "broken": False, "findings": [finding]}
+    shown = _document(terms=replace(TERMS, balance=kept))
+    assert shown["balance"] == {
+        "at": "2027-01-15T08:00:00Z",
+        "adds_up": False,
+        "broken": False,
+        "findings": [finding],
+    }
+    assert "Messages that left twice: 2.\n  row 3 (k3): it has left twice\n  and 1 more\n" in text(shown)
+    assert _document()["balance"] is None
+
+
+def test_causes_come_with_advice() -> None:
+    """Why messages were not delivered, how many for each cause, what to do; nothing where none is known."""
+    terms = replace(TERMS, causes={Cause.UNKNOWN_USER: 12, Cause.VIRUS: 1})
+    shown = _document(terms=terms)
+    assert shown["causes"] == [
+        {"cause": "unknown_user", "messages": 12, "advice": "correct the address"},
+        {"cause": "virus", "messages": 1, "advice": "check the attachment"},
+    ]
+    said = text(shown)
+    assert "12       unknown user: correct the address\n" in said
+    assert "a virus was found: check the attachment" in said
+    assert "correct the address" not in text(_document())
+
+
+def test_what_was_sent_to_fewer_addresses_is_counted() -> None:
+    """The provider's own count, where it is less than was asked; in words only where there is one."""
+    figures = replace(Figures(_values(), 80, 3, NOW), fewer=2)
+    shown = document(RUN, figures, TERMS)
+    assert shown["sent_to_fewer"] == 2
+    assert "2     of these sent to fewer addresses than they have" in text(shown)
+    assert "fewer" not in text(_document())

@@ -1,0 +1,218 @@
+"""Space: no mailbox is sent from beyond what the receipts of its messages may fill.
+
+The quota is read at the start, after so many messages, and after each harvest beside sending; always before
+the estimate can reach the mark. A mailbox that would be filled beyond `mailbox_full_at` once all receipts
+that are due have come stops itself, not the others; so does one whose quota cannot be read. Where a reading
+takes long, its mailbox waits for it when what was known to be left is used up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import anyio
+
+from bulk_pec.clock import Clock
+from bulk_pec.domain import space
+from bulk_pec.domain.errors import BulkPecError, CredentialsRefused, ProviderUnavailable
+from bulk_pec.domain.exits import Reason
+from bulk_pec.domain.inbox import Quota
+from bulk_pec.domain.letters import Mailbox
+from bulk_pec.domain.space import Outlook, Reading
+from bulk_pec.domain.words import counted
+from bulk_pec.ledger.quotas import Quotas
+from bulk_pec.sending.boxes import Boxes
+from bulk_pec.sending.committer import LedgerThread
+from bulk_pec.sending.options import Stopped
+from bulk_pec.sending.stops import Stops
+
+PAGE = 1_000
+"""Attempts that one call counts over: a few milliseconds, so that no intent waits for it."""
+FRESH = 600_000
+"""Milliseconds for which the reading of the harvest before sending is good enough to begin with."""
+
+
+class Meter(Protocol):
+    """Reads quotas, at the GET rate; every reading is kept in the ledger."""
+
+    async def look(self, mailbox: Mailbox) -> Quota:
+        """How full the mailbox is now."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class _Tank:
+    """What is known of one mailbox.
+
+    Attributes:
+        counted_from: The reading from which `due` is counted.
+        due: Receipts due, up to the attempt `upto`.
+        points: The receipts due and the usage at each look since.
+        looks: How often it was looked at in this start.
+        until_look: Receipts that come to be due before it is read again.
+        left: Receipts that come to be due before it must have been read.
+        wanted: Set when it is to be read.
+        busy: Held while stock is taken.
+    """
+
+    counted_from: Reading | None = None
+    due: int = 0
+    upto: int = 0
+    points: list[tuple[int, float]] = field(default_factory=list)
+    looks: int = 0
+    until_look: int = 0
+    left: int = 0
+    outlook: Outlook | None = None
+    wanted: anyio.Event = field(default_factory=anyio.Event)
+    busy: anyio.Lock = field(default_factory=anyio.Lock)
+
+
+class Space:
+    """Watches the mailboxes of one start.
+
+    Args:
+        thread: The ledger's.
+        quotas: The ledger's.
+        boxes: Told which of them stop, and which wait for a reading.
+        meter: Reads quotas.
+        stops: Told of what ends sending altogether.
+        full_at: Share of the quota that receipts must not fill a mailbox beyond.
+        horizon: Seconds after which a receipt is not waited for any more.
+        clock: For "now".
+    """
+
+    def __init__(
+        self,
+        thread: LedgerThread,
+        quotas: Quotas,
+        boxes: Boxes,
+        meter: Meter,
+        *,
+        stops: Stops,
+        full_at: float,
+        horizon: float,
+        clock: Clock,
+    ) -> None:
+        self._thread = thread
+        self._quotas = quotas
+        self._boxes = boxes
+        self._meter = meter
+        self._stops = stops
+        self._full_at = full_at
+        self._horizon = horizon
+        self._clock = clock
+        self._tanks = {box: _Tank() for box in boxes.by_id}
+        boxes.on_begun(self._begun)
+
+    @property
+    def learnt(self) -> bool:
+        """Whether it is known of every mailbox that may send what a mail makes it grow by."""
+        outlooks = [self._tanks[box].outlook for box in self._boxes.by_id if not self._boxes.stopped(box)]
+        return all(one is not None and one.growth is not None for one in outlooks)
+
+    async def begin(self) -> None:
+        """Take stock before anything is sent, from the reading of the harvest before."""
+        for box in self._boxes.by_id:
+            if self._boxes.stopped(box):
+                continue
+            latest = await self._thread.call(self._quotas.readings, box, 1)
+            if not latest or latest[-1].at < self._clock.now() - FRESH:
+                await self.look(box)
+            else:
+                await self._take_stock(box)
+
+    async def run(self) -> None:
+        """Read the quotas that are to be read, until cancelled."""
+        async with anyio.create_task_group() as each:
+            for box in self._tanks:
+                each.start_soon(self._keep, box)
+
+    async def _keep(self, box: int) -> None:
+        tank = self._tanks[box]
+        while True:
+            await tank.wanted.wait()
+            await self.look(box)
+
+    async def harvested(self, box: int) -> None:
+        """A harvest beside sending has just read everything there is in a mailbox, and its quota."""
+        if not self._boxes.stopped(box):
+            await self._take_stock(box)
+
+    def _begun(self, box: int, units: int) -> None:
+        """A message to so many addresses is under way: that many CONSEGNE and an ACCETTAZIONE are due."""
+        tank = self._tanks[box]
+        tank.until_look -= units + 1
+        tank.left -= units + 1
+        if tank.until_look <= 0:
+            tank.wanted.set()
+        if tank.left <= 0:
+            self._boxes.hold(box)
+
+    async def look(self, box: int) -> None:
+        """Read a mailbox's quota, and take stock; one that cannot be read stops."""
+        try:
+            await self._meter.look(self._boxes.by_id[box].mailbox)
+            await self._take_stock(box)
+        except (CredentialsRefused, ProviderUnavailable) as error:
+            self._tanks[box].wanted = anyio.Event()
+            said = f"its quota could not be read: {error.what.rstrip('.')}"
+            self._boxes.stop(box, Stopped(error.reason, said))
+        except BulkPecError as error:  # a wrong address, an empty wallet, the ledger: none would fare better
+            self._tanks[box].wanted = anyio.Event()
+            self._stops.claims(error.reason, error.what)
+
+    async def _take_stock(self, box: int) -> None:
+        """From the latest reading: whether it goes on, and how far."""
+        tank = self._tanks[box]
+        async with tank.busy:
+            readings = await self._thread.call(self._quotas.readings, box)
+            if not readings:
+                return
+            await self._count(box, tank, space.base(readings))
+            tank.outlook = self._outlook(tank, readings)
+            tank.wanted = anyio.Event()
+            self._boxes.shares[box] = readings[-1].share
+            if tank.outlook.full:
+                self._boxes.stop(box, Stopped(Reason.MAILBOX_FULL, _why_full(tank.outlook)))
+                return
+            ahead = space.stretch(tank.looks, tank.outlook)
+            tank.looks += 1
+            tank.until_look, tank.left = ahead.look, ahead.most
+            self._boxes.free(box)
+
+    def _outlook(self, tank: _Tank, readings: list[Reading]) -> Outlook:
+        base, latest = space.base(readings), readings[-1]
+        tank.points.append((tank.due, latest.usage))
+        growth = space.growth(readings)
+        if growth is None:
+            growth = space.grown_by_sending(tank.points)
+        return Outlook(latest.usage, latest.capacity, base.usage, tank.due, growth, self._full_at)
+
+    async def _count(self, box: int, tank: _Tank, base: Reading) -> None:
+        """Count what is due: all of it where a harvest has come between, else what was sent since.
+
+        Page by page, so that no intent waits long.
+        """
+        if tank.counted_from is None or (base.at, base.seen) != (
+            tank.counted_from.at,
+            tank.counted_from.seen,
+        ):
+            horizon = self._clock.now() - round(self._horizon * 1000)
+            tank.counted_from, tank.due, tank.points = base, 0, []
+            tank.upto = await self._thread.call(self._quotas.before, horizon)
+        last = await self._thread.call(self._quotas.last_attempt)
+        while tank.upto < last:
+            upto = min(last, tank.upto + PAGE)
+            tank.due += await self._thread.call(self._quotas.due, box, tank.upto, upto)
+            tank.upto = upto
+
+
+def _why_full(outlook: Outlook) -> str:
+    """A sentence's part: how full it is, and what is still to come."""
+    if outlook.usage >= outlook.mark:
+        return f"{outlook.share:.0%} full"
+    return (
+        f"{outlook.share:.0%} full, and {counted(outlook.due, 'receipt')} still to come may fill it to "
+        f"{outlook.expected_share:.0%}"
+    )

@@ -1,0 +1,112 @@
+"""Quotas in the ledger: readings kept and thinned out, and the receipts that are still to come counted."""
+
+from __future__ import annotations
+
+from support.ledgers import (
+    HOUR,
+    IN_DOUBT,
+    MAILBOX,
+    NOT_SENT,
+    NOW,
+    REJECTED,
+    SENT,
+    Desk,
+    harvest,
+    load,
+    mail,
+    query,
+)
+
+from bulk_pec.domain.inbox import Quota
+from bulk_pec.domain.receipts import ReceiptKind
+from bulk_pec.ledger.claims import PendingMessage
+from bulk_pec.ledger.ledger import Ledger
+
+DAY = 24 * HOUR
+
+
+def _reference(ledger: Ledger, pending: PendingMessage) -> str:
+    found = query(ledger, "SELECT reference FROM messages WHERE id = :id", id=pending.id)
+    return str(found[0]["reference"])
+
+
+def _due(ledger: Ledger, mailbox: int) -> int:
+    return ledger.quotas.due(mailbox, 0, ledger.quotas.last_attempt())
+
+
+def test_a_reading_between_harvests_tells_the_mails_of_the_one_before(ledger: Ledger) -> None:
+    """A harvest's reading counts what was seen by then; one taken while a walk is under way does not."""
+    desk = Desk.of(ledger, load(ledger, 3))
+    one = desk.pending()[0]
+    desk.sent(one)
+    harvest(ledger, desk.mailbox, [mail(ReceiptKind.ACCEPTED, _reference(ledger, one))])
+    ledger.quotas.note(MAILBOX, Quota(10, 100), NOW, harvested=True)
+    harvest(ledger, desk.mailbox, [mail(ReceiptKind.DELIVERED, _reference(ledger, one))])
+    ledger.quotas.note(MAILBOX.upper(), Quota(30, 100), NOW + 1, harvested=False)
+    ledger.quotas.note(MAILBOX, Quota(30, 100), NOW + 2, harvested=True)
+    found = ledger.quotas.readings(desk.mailbox)
+    assert [(one.at, one.usage, one.capacity, one.seen) for one in found] == [
+        (NOW, 10.0, 100.0, 1),
+        (NOW + 1, 30.0, 100.0, 1),
+        (NOW + 2, 30.0, 100.0, 2),
+    ]
+    assert ledger.quotas.readings(desk.mailbox, 1) == found[-1:]
+    ledger.quotas.note("nobody@example.com", Quota(1, 2), NOW, harvested=True)
+    assert len(query(ledger, "SELECT id FROM quotas")) == 3
+
+
+def test_old_readings_are_thinned_out(ledger: Ledger) -> None:
+    """All of the last day stay, one an hour of the last month, one a day of what is older: the first each."""
+    desk = Desk.of(ledger, load(ledger, 1), claim=False)
+    start = NOW // DAY * DAY
+    minutes = range(0, 4 * 60, 20)
+    for minute in minutes:
+        ledger.quotas.note(MAILBOX, Quota(minute, 1000), start + minute * 60_000, harvested=True)
+    assert len(ledger.quotas.readings(desk.mailbox)) == len(minutes)
+    ledger.quotas.note(MAILBOX, Quota(500, 1000), start + 2 * DAY, harvested=True)
+    kept = [one.usage for one in ledger.quotas.readings(desk.mailbox)]
+    assert kept == [0.0, 60.0, 120.0, 180.0, 500.0]
+    ledger.quotas.note(MAILBOX, Quota(600, 1000), start + 40 * DAY, harvested=True)
+    assert [one.usage for one in ledger.quotas.readings(desk.mailbox)] == [0.0, 500.0, 600.0]
+
+
+def test_two_receipts_a_message_are_due_until_they_are_seen(ledger: Ledger) -> None:
+    """Sent, in doubt and on its way count; rejected and not sent do not; an address more is one more."""
+    desk = Desk.of(ledger, load(ledger, 8))
+    first, rejected, unsent, doubt, several, way, late, other = desk.pending()
+    desk.sent(first)
+    desk.sent(rejected, REJECTED)
+    desk.sent(unsent, NOT_SENT)
+    assert _due(ledger, desk.mailbox) == 2
+    desk.sent(doubt, IN_DOUBT)
+    desk.opened(way)
+    desk.close(desk.opened(several, units=3), several.id, SENT)
+    desk.sent(late)
+    assert _due(ledger, desk.mailbox) == 2 + 2 + 2 + 4 + 2
+    desk.opened(other, mailbox_id=ledger.inbox.mailbox_id("altro@example.com"))
+    assert _due(ledger, desk.mailbox) == 12
+    reference = _reference(ledger, first)
+    harvest(ledger, desk.mailbox, [mail(ReceiptKind.ACCEPTED, reference)])
+    assert _due(ledger, desk.mailbox) == 11
+    harvest(ledger, desk.mailbox, [mail(ReceiptKind.DELIVERED, reference)])
+    harvest(ledger, desk.mailbox, [mail(ReceiptKind.NOT_ACCEPTED, _reference(ledger, doubt))])
+    assert _due(ledger, desk.mailbox) == 8
+    ledger.inbox.mark_overdue(desk.run, NOW + DAY, NOW + DAY)
+    assert _due(ledger, desk.mailbox) == 2, "what is on its way is all that is waited for"
+
+
+def test_attempts_are_found_by_their_time(ledger: Ledger) -> None:
+    """The id after which attempts were opened at a moment or later, whichever it is."""
+    desk = Desk.of(ledger, load(ledger, 6))
+    ids = [desk.opened(one, now=NOW + number * 1000) for number, one in enumerate(desk.pending())]
+    assert ledger.quotas.before(NOW) < ids[0]
+    assert ledger.quotas.before(NOW + 2500) == ids[2]
+    assert ledger.quotas.before(NOW + 3000) == ids[2]
+    assert ledger.quotas.before(NOW + 10_000) == ids[-1] == ledger.quotas.last_attempt()
+
+
+def test_a_ledger_without_attempts_has_nothing_due(ledger: Ledger) -> None:
+    """Before the first message nothing is counted."""
+    load(ledger, 1)
+    assert (ledger.quotas.last_attempt(), ledger.quotas.before(NOW)) == (0, 0)
+    assert ledger.quotas.due(1, 0, 0) == 0
