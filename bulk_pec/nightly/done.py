@@ -46,8 +46,8 @@ class Done:
     def stopped_mailboxes(self) -> list[str]:
         """What a person is told of the mailboxes that sent no more: a sentence for each there is one for.
 
-        How many messages wait for it, since it had tried them, and why it stopped; that it was refused, is full
-        or could not be read, also if none do. What says it already, as the reason of the whole stop, is not
+        How many messages wait for it, since it had tried them, and why it stopped; that it was refused, full
+        or not to be read, also if none do. What says it already, as the reason of the whole stop, is not
         repeated.
         """
         lines = []

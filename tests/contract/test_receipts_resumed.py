@@ -10,7 +10,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 from support.inboxes import BOX, MINUTE, SIZE, HandClock, MemoryInbox, Shape
-from support.ledgers import query
+from support.ledgers import open_ledger, query
 
 from bulk_pec.domain.errors import ProviderUnavailable
 from bulk_pec.domain.inbox import InboxPage
@@ -277,3 +277,25 @@ async def test_pages_are_read_one_at_a_time_and_recorded_many_at_a_time(ledger: 
     assert (done.new, done.pages) == (3000, 122)
     assert during > 0
     assert records < 60
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("dead", [False, True])
+async def test_two_hosts_may_walk_one_mailbox_at_once(postgres_url: str, dead: bool) -> None:
+    """Whatever one takes from the other, each mail is recorded once, and then all of it is known."""
+    with open_ledger(postgres_url) as one, open_ledger(postgres_url) as other:
+        rooms = [Room(ledger, Slow(Shape()), HandClock()) for ledger in (one, other)]
+        for room in rooms:
+            room.fill(700)
+        if dead:
+            await rooms[0].harvest(dies_at=15)
+        async with anyio.create_task_group() as both:
+            for room in rooms:
+                both.start_soon(room.done)
+        assert rooms[0].recorded() == 700
+        (box,) = query(one, "SELECT seen FROM mailboxes")
+        assert box["seen"] == 700
+        rooms[0].clock.wait(MINUTE)
+        rooms[1].clock.wait(MINUTE)
+        await rooms[1].done()
+        assert (await rooms[0].done()).pages <= 3

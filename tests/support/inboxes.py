@@ -21,8 +21,8 @@ from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Run
 from bulk_pec.receipts.calls import Books
 from bulk_pec.receipts.harvest import Harvester
-from bulk_pec.sending.committer import LedgerThread
 from bulk_pec.receipts.settle import Policy, Settled, SettleOptions, Settler
+from bulk_pec.sending.committer import LedgerThread
 
 NOW = 1_800_000_000_000
 """The tests' first moment: milliseconds since the epoch, in 2027."""
