@@ -20,7 +20,7 @@
 | sightings.py | the mails that pages show, held against those the ledger has |
 | folding.py, folded.py, twins.py | receipts matched and folded into messages; messages that left twice |
 | waiting.py | receipts without a reference, until their message_id is known |
-| kept.py, causes.py, stragglers.py | receipts one by one; why not delivered; what should have receipts by now |
+| kept.py, causes.py, stragglers.py | receipts one by one; why not delivered; what lacks receipts |
 | archiving.py, clearing.py | what is archived; what is deleted from its mailbox |
 | doubts.py | what may have left, and how that was settled |
 | orders.py, control.py | what operators ordered, as rows; as files beside a SQLite ledger |

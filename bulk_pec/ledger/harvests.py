@@ -168,6 +168,7 @@ class Harvests:
         if dead is None:
             return None
         with self._db.transaction() as connection:
+            self._alone(connection, walk.mailbox_id)
             statement = "SELECT harvest_id FROM receipts WHERE fingerprint = :first AND mailbox_id = :mailbox"
             whose = self._db.execute(connection, statement, first=first, mailbox=walk.mailbox_id).scalar()
             if whose not in dead.chain.union(walk.own) or not self._take_over(connection, dead):
@@ -180,6 +181,16 @@ class Harvests:
                 walk=walk.own[0],
             )
         return replace(walk, position=position)
+
+    def _alone(self, connection: Connection, mailbox_id: int) -> None:
+        """Inside a transaction, first of all: one host at a time writes what walks of a mailbox read.
+
+        Two that walk it at once take rows from each other, in whatever order they come to them: without this
+        they would wait for each other (Postgres). On SQLite there is one host.
+        """
+        if self._db.is_postgres:
+            statement = "SELECT pg_advisory_xact_lock(707003, CAST(:mailbox AS int))"
+            self._db.execute(connection, statement, mailbox=mailbox_id)
 
     def _take_over(self, connection: Connection, dead: Dead) -> bool:
         """Take the dead walk's position from it, so that it can no longer write under its number."""
@@ -259,6 +270,7 @@ class Harvests:
             head: The number its rows bear by now, if that is another.
         """
         with self._db.transaction() as connection:
+            self._alone(connection, mailbox_id)
             self._db.execute(
                 connection,
                 f"{_CHAIN} UPDATE harvests SET ended_at = :now WHERE ended_at IS NULL "

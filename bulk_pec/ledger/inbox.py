@@ -118,6 +118,7 @@ class Inbox(Harvests):
 
     def _record(self, walk: Walk, pages: Sequence[Page], now: int, how: _How) -> Recorded:
         with self._db.transaction() as connection:
+            self._alone(connection, walk.mailbox_id)
             walk = self._hold(connection, walk)
             mails = [mail for page in pages for mail in (*page.beside, *page.mails)]
             rows = self._sightings.rows(connection, walk, mails)
