@@ -61,6 +61,13 @@ def _heads(session: Session) -> dict[str, tuple[int, str]]:
     return {folder_of(address): (head.number, head.link) for address, head in heads.items()}
 
 
+def _before(entries: int) -> str:
+    """How much of a broken chain is sound."""
+    if entries == 0:
+        return "no entry holds up to there"
+    return f"up to there {entries:,} {'entry holds' if entries == 1 else 'entries hold'}"
+
+
 def _told(archive: Path, found: list[Checked], *, by_ledger: bool) -> Result:
     document = {
         "schema": 1,
@@ -69,7 +76,7 @@ def _told(archive: Path, found: list[Checked], *, by_ledger: bool) -> Result:
         "mailboxes": [asdict(one) for one in found],
     }
     lines = [
-        f"{one.folder}: {one.broken}; before it hold: {one.entries:,} entries"
+        f"{one.folder}: {one.broken}; {_before(one.entries)}"
         if one.broken
         else f"{one.folder}: every entry holds, {one.entries:,} in all"
         for one in found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bulk_pec.cli import forecasting, wiring
 from bulk_pec.config import Config
-from bulk_pec.domain.errors import UsageError
+from bulk_pec.domain.errors import BulkPecError, UsageError
 from bulk_pec.domain.states import MessageState
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Run
@@ -23,8 +23,12 @@ def found(ledger: Ledger, word: str, name: str | None) -> list[Match]:
         name: Of the run to look in; None: all runs (of a row's number: the run loaded last).
 
     Raises:
-        UsageError: There is none, or no such run.
+        UsageError: There is none, or no such run; or the word is empty.
     """
+    if not word.strip():
+        raise UsageError(
+            "The KEY is empty.", hint="Give a key, an address, a reference, a message_id or a row's number."
+        )
     run = ledger.runs.get(name) if name is not None else None
     matches = ledger.tracing.find(word, run, ledger.runs.find("last"))
     if not matches:
@@ -54,7 +58,19 @@ def prospects(config: Config, ledger: Ledger, story: Story) -> Prospects:
         older_copy=next(iter(ledger.runs.copies()), ""),
         canary=ledger.canaries.of(run).state,
         configured=bound,
+        absence=config.settings.sending.on_in_doubt == "reconcile",
+        referenced=_referenced(config, run),
     )
+
+
+def _referenced(config: Config, run: Run) -> bool:
+    """Whether the run's subjects carry a reference; taken for granted where its templates are others now."""
+    if config.settings.message.reference:
+        return True
+    try:
+        return wiring.composer(config).digest != run.template_digest
+    except BulkPecError:
+        return True
 
 
 def _doubt(

@@ -11,6 +11,7 @@ from bulk_pec.cli.command import command
 from bulk_pec.cli.explain import OfRun
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.domain.errors import UsageError
+from bulk_pec.domain.states import SetAside
 
 if TYPE_CHECKING:
     from bulk_pec.ledger.ledger import Ledger
@@ -55,6 +56,8 @@ def register(app: typer.Typer) -> None:
             raise UsageError(
                 "--attachments goes with one message only.", hint="Name the message, or leave it out."
             )
+        if str(output) == "-":
+            raise UsageError("A dossier goes into a file, not to stdout.", hint="Name one, such as -o x.zip.")
         from bulk_pec.cli.evidence import Making
 
         making = Making(session, output, attachments=attachments, force=force)
@@ -79,8 +82,9 @@ def _one(ledger: Ledger, word: str, run: str | None) -> Match:
             hint="`bulk-pec explain` lists them; give a reference, or --run RUN and a key or row:N.",
         )
     if matches[0].message is None:
+        state = "a duplicate" if matches[0].state == SetAside.DUPLICATE else matches[0].state
         raise UsageError(
-            f"Row {matches[0].row} of run {matches[0].run!r} is no message: it is {matches[0].state}.",
+            f"Row {matches[0].row} of run {matches[0].run!r} is no message: it is {state}.",
             hint="There is no evidence of it; `bulk-pec explain` says why.",
         )
     return matches[0]
@@ -105,5 +109,5 @@ def _verified(path: Path, sha256: str | None) -> Result:
         f"{path} is whole: {len(found.files):,} files, each as its manifest says ({about}).\n"
         f"SHA-256 of the dossier:  {found.sha256}\n"
         f"SHA-256 of its manifest: {found.manifest_sha256}\n"
-        "It is the one that was made if this is the digest that was told then.",
+        "It is the one that was made if this is the digest that was printed when it was made.",
     )

@@ -98,8 +98,7 @@ class Making:
         if made.lost:
             lines.append(
                 f"{counted(made.lost, 'text')} cannot be made again with the templates and attachments as "
-                "they are "
-                "now: the dossier says so, and has the recorded digests."
+                "they are now: the dossier says so, and has the recorded digests."
             )
         lines += [
             f"SHA-256 of the dossier:  {sha256}",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
+from bulk_pec.cli.space import fillings, known_room
 from bulk_pec.config import Config
 from bulk_pec.domain.calendar import Calendar
 from bulk_pec.domain.states import RunState
@@ -18,7 +19,7 @@ from bulk_pec.reporting.status import Terms
 
 
 def terms(config: Config, ledger: Ledger, run: Run, figures: Figures, now: int) -> Terms:
-    """Price, canary, end date and what binds, for a run's status."""
+    """Price, canary, end date, what binds and how full the mailboxes are, for a run's status."""
     copy = next(iter(ledger.runs.copies()), "")
     terms = Terms(
         config.settings.budget.price_per_message,
@@ -26,11 +27,13 @@ def terms(config: Config, ledger: Ledger, run: Run, figures: Figures, now: int) 
         copy=copy,
         balance=ledger.balances.last(run),
         causes=ledger.causes.of(run),
+        mailboxes=fillings(config, ledger, now),
     )
     pending = figures.values["pending"]
     if run.state in {RunState.CANCELLED, RunState.FINISHED} or not pending:
         return terms
-    found = foretold(config, ledger, run, Work(pending), now)
+    room = known_room(config, ledger, now)
+    found = foretold(config, ledger, run, Work(pending, grown_bytes=room.grown), now, room.sure)
     return replace(terms, eta=None if found.left else found.end_ms, binding=found.binding)
 
 

@@ -84,7 +84,7 @@ def _resumed(session: Session, ledger: Ledger, run: Run, file: Path | None, limi
     now = wiring.clock().now()
     room = known_room(config, ledger, now)
     work = Work(values["pending"], grown_bytes=room.grown)
-    found = forecasting.foretold(config, ledger, run, work, now, room.free if room.grown else None)
+    found = forecasting.foretold(config, ledger, run, work, now, room.sure)
     doubts = f" In doubt: {values['in_doubt']:,}." if values["in_doubt"] else ""
     first = (
         f"Dry run: the run {run.name!r} ({run.state.value}) would go on; nothing was sent. "

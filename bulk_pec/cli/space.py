@@ -5,22 +5,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-import anyio
-
 from bulk_pec.cli.session import Session
 from bulk_pec.clock import SystemClock
 from bulk_pec.config import Config
 from bulk_pec.domain.errors import BulkPecError, UsageError
 from bulk_pec.domain.letters import Mailbox, Secret
+from bulk_pec.domain.space import when_full
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.planning.limits import KIB, free_bytes
-from bulk_pec.provider.client import PecClient
-from bulk_pec.provider.reading import Patience
-from bulk_pec.provider.transport import open_http
+from bulk_pec.reporting.status import Filling
 
 _DAY = 86_400_000
-_PATIENCE = Patience(attempts=1, timeout=10.0)
-"""A plan is worth something without it, so nobody waits for a provider that is not there."""
+_FORESEEABLE = 366 * _DAY
+"""Milliseconds beyond which a mailbox that fills is not foretold to be full."""
+_TIMEOUT = 10.0
+"""Seconds for one try: a plan is worth something without it, so nobody waits for a provider not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,11 @@ class Known:
 
     free: dict[str, int] = field(default_factory=dict)
     grown: int = 0
+
+    @property
+    def sure(self) -> dict[str, int]:
+        """`free` where it says how many messages of unknown size fit: of a full mailbox, that none does."""
+        return self.free if self.grown else {one: free for one, free in self.free.items() if not free}
 
 
 def known_room(config: Config, ledger: Ledger | None, now: int) -> Known:
@@ -56,6 +60,26 @@ def known_room(config: Config, ledger: Ledger | None, now: int) -> Known:
     return Known(free, math.ceil(grown * KIB))
 
 
+def fillings(config: Config, ledger: Ledger, now: int) -> tuple[Filling, ...]:
+    """How full the mailboxes were when last read, and where that leads; those of which there is a reading.
+
+    Args:
+        config: Which mailboxes, and what counts as full.
+        ledger: With the readings.
+        now: Milliseconds since the epoch. Nothing is foretold from a reading that is older than a day.
+    """
+    mark, boxes, found = config.settings.receipts.mailbox_full_at, ledger.quotas.boxes(), []
+    for mailbox in config.settings.mailboxes:
+        box = boxes.get(mailbox.address.lower())
+        readings = [] if box is None else ledger.quotas.readings(box)
+        if readings:
+            last = readings[-1]
+            full = when_full(readings, mark) if last.at >= now - _DAY else None
+            when = full if full is not None and now < full < now + _FORESEEABLE else None
+            found.append(Filling(mailbox.address, last.share, last.at, mark, when))
+    return tuple(found)
+
+
 def known_here(session: Session) -> Known:
     """The same of the configuration's ledger, if there is one."""
     try:
@@ -71,6 +95,8 @@ def free_by_mailbox(session: Session) -> dict[str, int]:
 
     One that cannot be asked about is left out, and why is said: no secret, say, or no provider.
     """
+    import anyio
+
     try:
         mailboxes, token = session.config().mailbox_list(), session.config().token()
         return anyio.run(_asked, session, mailboxes, token)
@@ -80,10 +106,14 @@ def free_by_mailbox(session: Session) -> dict[str, int]:
 
 
 async def _asked(session: Session, mailboxes: list[Mailbox], token: Secret) -> dict[str, int]:
+    from bulk_pec.provider.client import PecClient
+    from bulk_pec.provider.reading import Patience
+    from bulk_pec.provider.transport import open_http
+
     settings = session.config().settings
-    free: dict[str, int] = {}
-    async with open_http(timeout=_PATIENCE.timeout, connections=1) as http:
-        client = PecClient(http, base_url=settings.api.base_url, token=token, patience=_PATIENCE)
+    patience, free = Patience(attempts=1, timeout=_TIMEOUT), dict[str, int]()
+    async with open_http(timeout=_TIMEOUT, connections=1) as http:
+        client = PecClient(http, base_url=settings.api.base_url, token=token, patience=patience)
         for mailbox in mailboxes:
             quota = await client.quota(mailbox)
             free[mailbox.address] = free_bytes(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
+from bulk_pec.composing.pages import framed, page
 from bulk_pec.composing.sizes import LARGEST, ROOM, letter_size
 from bulk_pec.domain.errors import LedgerError, UsageError
 from bulk_pec.domain.letters import Attachment, Letter
@@ -20,8 +21,6 @@ from bulk_pec.domain.letters import Attachment, Letter
 ATTACHED = "attachments"
 """The folder of the attachments' copies."""
 
-# Images inside the letter may be data URIs; anything that would have to be fetched is not.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0; background: #f4f4f2; color: #1c1c1c; }
 main { max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }
@@ -34,19 +33,7 @@ ul { margin: 0; padding-left: 1.2rem; }
 iframe { width: 100%; height: 34rem; border: 0; display: block; background: #fff; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; padding: 1rem; font: inherit; }
 """
-_PAGE = """\
-<!DOCTYPE html>
-<html lang="it">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>{subject}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
+_MAIN = """\
 <p class="note">Preview of a certified message. Nothing was sent.{sample}</p>
 <article class="mail">
 <dl>
@@ -55,11 +42,7 @@ _PAGE = """\
 <dt>To</dt><dd>{recipients}</dd>
 {attachments}</dl>
 {body}
-</article>
-</main>
-</body>
-</html>
-"""
+</article>"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +72,7 @@ class Preview:
         """The page: headers, the list of attachments, the body."""
         letter = self.letter
         sample = f" {escape(self.reference)} is a sample of a reference." if self.reference else ""
-        return _PAGE.format(
-            policy=_POLICY,
-            style=_STYLE,
+        main = _MAIN.format(
             sample=sample,
             subject=escape(letter.subject),
             sender=escape(self.sender),
@@ -99,13 +80,12 @@ class Preview:
             attachments=_listed(letter.attachments),
             body=self._body(),
         )
+        return page(letter.subject, _STYLE, main)
 
     def _body(self) -> str:
         if not self.body_is_html:
             return f"<pre>{escape(self.letter.body)}</pre>"
-        # An empty sandbox: no script, no form, no navigation of this page, an origin of its own.
-        framed = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">{self.letter.body}'
-        return f'<iframe sandbox="" title="Body" srcdoc="{escape(framed)}"></iframe>'
+        return framed(self.letter.body, "Body")
 
     @property
     def size(self) -> int:

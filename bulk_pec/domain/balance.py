@@ -35,6 +35,7 @@ class Kind(StrEnum):
     DELIVERY = "delivery"
     SENT_TWICE = "sent_twice"
     FEWER_ADDRESSES = "fewer_addresses"
+    AMBIGUOUS_DELIVERIES = "ambiguous_deliveries"
     SHARED_MESSAGE_ID = "shared_message_id"
     UNKNOWN_REFERENCES = "unknown_references"
 
@@ -47,6 +48,7 @@ CONCERNS: Mapping[Kind, Concern] = {
     Kind.DELIVERY: Concern.BROKEN,
     Kind.SENT_TWICE: Concern.PERSON,
     Kind.FEWER_ADDRESSES: Concern.PERSON,
+    Kind.AMBIGUOUS_DELIVERIES: Concern.PERSON,
     Kind.SHARED_MESSAGE_ID: Concern.TOLD,
     Kind.UNKNOWN_REFERENCES: Concern.TOLD,
 }
@@ -60,6 +62,7 @@ WORDS: Mapping[Kind, str] = {
     Kind.DELIVERY: "Messages whose delivery no receipt shows",
     Kind.SENT_TWICE: "Messages that left twice",
     Kind.FEWER_ADDRESSES: "Messages taken for fewer addresses than asked",
+    Kind.AMBIGUOUS_DELIVERIES: "Messages to several addresses with ambiguous deliveries",
     Kind.SHARED_MESSAGE_ID: "Messages that share their message_id with another",
     Kind.UNKNOWN_REFERENCES: "Receipts with references that this ledger does not know",
 }

@@ -193,14 +193,7 @@ _NO_VIRUS = re.compile(r"\b(?:nessun|senza|privo di|no|not? contain(?:s|ing)?(?:
 _HIDDEN = re.compile(r"<(script|style)\b.{0,4000}?</\1\s*>", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _QUOTED = re.compile(r"[\"“”«»][^\"“”«»]{0,998}[\"“”«»]")
-_ADDRESS = r"[^\s\"“”«»<>(),;:]{1,320}@[^\s\"“”«»<>(),;:]{1,255}"
-_ANY_ADDRESS = re.compile(_ADDRESS)
-_NAMED = re.compile(
-    r"(?:indirizzat[oaie]|destinat[oaie]|addressed|directed|intended)\s+"
-    r"(?:a(?:l|ll['’`]|llo|lla|i|gli)?|to|for)\s*(?:(?:utente|destinatario|the\s+user|user|recipient)\b)?"
-    rf"\s*:?\s*[\"“«<]?\s*(?P<address>{_ADDRESS})",
-    re.IGNORECASE,
-)
+_ANY_ADDRESS = re.compile(r"[^\s\"“”«»<>(),;:]{1,320}@[^\s\"“”«»<>(),;:]{1,255}")
 
 
 def cause_of(text: str, subject: str = "") -> Cause:
@@ -224,21 +217,6 @@ def cause_of(text: str, subject: str = "") -> Cause:
             if form.search(said):
                 return cause
     return Cause.OTHER
-
-
-def addressees_in(text: str, subject: str = "") -> tuple[str, ...]:
-    """The addresses that a receipt's text says it is about, in order, lower case, each once.
-
-    A delivery says ``indirizzato a "x"``, a notice ``destinato all'utente "x"``; an acceptance may name all
-    of a message's addressees, of which only the first is found.
-
-    Args:
-        text: The receipt's.
-        subject: The receipt's own; what it repeats of our subject is not searched.
-    """
-    said = _without(_plain(text), subject.partition(":")[2])
-    found = (match["address"].strip(".'’`").lower() for match in _NAMED.finditer(said))
-    return tuple(dict.fromkeys(found))
 
 
 def _by_code(folded: str) -> Cause | None:

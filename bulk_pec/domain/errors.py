@@ -56,6 +56,12 @@ class ListRefused(BulkPecError):
     reason = Reason.DATA
 
 
+class DossierRefused(BulkPecError):
+    """The file is no dossier, or not as it was made."""
+
+    reason = Reason.DATA
+
+
 class ProviderUnavailable(BulkPecError):
     """The provider cannot be reached, or does not answer in a way that can be understood."""
 

@@ -8,10 +8,12 @@ subject is compared at its start, without case, with blanks collapsed and RFC 20
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from bulk_pec.domain.states import Delivery
 from bulk_pec.domain.subjects import decoded, plain
@@ -106,6 +108,20 @@ NOTICES_APART = 6 * 3600 * 1000
 known: half of the twelve hours between them, for the same reason."""
 
 
+class Heard(NamedTuple):
+    """One receipt of a message to several addresses; of those that look alike, only one is heard.
+
+    Attributes:
+        kind: What it says.
+        at: When; milliseconds since the epoch.
+        sending: The provider's `message_id` of the sending it speaks of; None: it cannot be told.
+    """
+
+    kind: ReceiptKind
+    at: int
+    sending: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What the receipts of one message say, folded. Times are milliseconds since the epoch, UTC.
@@ -130,24 +146,24 @@ class Evidence:
     late_since: int | None = None
 
     @classmethod
-    def of_several(cls, receipts: Iterable[tuple[ReceiptKind, int]], addresses: int) -> Evidence:
+    def of_several(cls, receipts: Iterable[Heard], addresses: int) -> Evidence:
         """What all the receipts of one message to so many addresses say.
 
+        A list of receipts does not say which address each speaks of, so the CONSEGNA of one sending are
+        counted. Beside a final notice none of it is delivered, however many there are: one address may
+        have had two of them, and another the notice. To doubt a delivery is told; to claim one is not.
+
         Args:
-            receipts: The kind and the time of each. A list of receipts does not say which address
-                each speaks of, so the number of CONSEGNA decides, and one final notice beside too few.
-            addresses: Of the message.
+            receipts: All of them, without those that look like another.
+            addresses: Of the message, two or more.
         """
         receipts = tuple(receipts)
-        delivered = [at for kind, at in receipts if kind is ReceiptKind.DELIVERED]
-        evidence = cls().with_receipts(one for one in receipts if one[0] is not ReceiptKind.DELIVERED)
-        if len(delivered) < max(1, addresses):
+        evidence = cls().with_receipts(
+            (one.kind, one.at) for one in receipts if one.kind is not ReceiptKind.DELIVERED
+        )
+        if evidence.delivery is Delivery.UNDELIVERED:
             return evidence
-        return replace(evidence, delivered_at=sorted(delivered)[max(1, addresses) - 1])
-
-    def with_receipt(self, kind: ReceiptKind, at: int) -> Evidence:
-        """This evidence and one receipt more, of a message to one address."""
-        return self.with_receipts([(kind, at)])
+        return replace(evidence, delivered_at=_complete_at(receipts, addresses))
 
     def with_receipts(self, receipts: Iterable[tuple[ReceiptKind, int]]) -> Evidence:
         """This evidence and more receipts of a message to one address: the kind and the time of each."""
@@ -192,6 +208,17 @@ class Evidence:
         if self.accepted_at is not None:
             return self.late_at - self.accepted_at >= FINAL_AFTER
         return self.late_since is not None and self.late_at - self.late_since >= NOTICES_APART
+
+
+def _complete_at(receipts: Iterable[Heard], addresses: int) -> int | None:
+    """When one sending had a CONSEGNA for each address; those of two sendings do not add up."""
+    times: defaultdict[str | None, list[int]] = defaultdict(list)
+    for one in receipts:
+        if one.kind is ReceiptKind.DELIVERED:
+            times[one.sending].append(one.at)
+    any_sending = times.pop(None, [])
+    groups = [sorted(group + any_sending) for group in times.values()] or [sorted(any_sending)]
+    return min((group[addresses - 1] for group in groups if len(group) >= addresses), default=None)
 
 
 def _least(known: int | None, new: int) -> int:

@@ -11,16 +11,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 LEAST_MAILS = 20
 """Mails that readings must lie apart before growth is learnt from them: fewer may all be large, or small."""
 RECENT_MAILS = 200
 """The latest so many mails are looked at apart: a letter may be larger than those of earlier runs."""
-FIRST_LOOK = 25
+FIRST_LOOK = 5
 """Messages after which the quota is first read again; then twice as many, and so on."""
 LAST_LOOK = 400
 """Messages after which it is read again at the latest."""
+LEAST_RIPE = 10
+"""Receipts that must have had the time to come before what the box grew by says anything of one."""
+UNKNOWN = 25
+"""Messages that may be out, in any box, while it is not known what their receipts make it grow by."""
+MOST_UNKNOWN = 1_000
+"""The same in a box that seems large."""
+_FRAME_KIB = 190
+"""A message's two receipts without the letter, as planning has them."""
 
 
 _BOUNDLESS = 1e12
@@ -109,22 +116,32 @@ def base(readings: Sequence[Reading]) -> Reading:
     return found
 
 
-def grown_by_sending(points: Sequence[tuple[int, float]]) -> float | None:
+def grown_by_sending(gained: float, ripe: int) -> float | None:
     """What stands in for growth while no harvest has shown it; None: nothing does.
 
-    What the box grew by, between two looks, for each receipt that the messages sent meanwhile will bring: the
-    most but one, since one jump may be somebody's large mail. While receipts are still on their way that is
-    too little, which is why the first looks come soon.
+    All that the box grew by is put down to the receipts that have had the time to come. Those that came
+    sooner, and other mail, make it too much at first; it comes down as more ripen.
 
     Args:
-        points: At each look of a start: the receipts due by then in all, and the usage. In order.
+        gained: What the box grew by, in the provider's unit.
+        ripe: Receipts that were due long enough ago.
     """
-    found = sorted(
-        (usage - used) / (due - was)
-        for (was, used), (due, usage) in pairwise(points)
-        if due - was >= LEAST_MAILS and usage > used
-    )
-    return found[-2] if len(found) > 1 else None
+    return gained / ripe if ripe >= LEAST_RIPE and gained > 0 else None
+
+
+def unknown_receipts(room: float, letter_bytes: int | None, ripe: int) -> int:
+    """Receipts that may be out whose growth nobody knows: a few, and as many again as have shown theirs.
+
+    More of them where the box, its figures read as KiB, would take four times as many. If they are not KiB,
+    that is no more than `MOST_UNKNOWN` messages.
+
+    Args:
+        room: What is left of the box, in the provider's unit.
+        letter_bytes: The largest letter's; None: not known, and then nothing is supposed.
+        ripe: Receipts that have had the time to come, as in `grown_by_sending`.
+    """
+    roomy = 0 if letter_bytes is None else math.floor(room / (4 * (_FRAME_KIB + letter_bytes / 1024)))
+    return max(2 * max(UNKNOWN, min(MOST_UNKNOWN, roomy)), 2 * ripe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,18 +241,24 @@ class Stretch:
 
     Attributes:
         look: Receipts that come to be due until it is read again.
-        most: Receipts that come to be due before nothing more is sent until it has been read.
+        most: Receipts that come to be due before nothing more is sent until it has been read; 0: at once.
     """
 
     look: int
     most: int
 
 
-def stretch(looks: int, outlook: Outlook) -> Stretch:
-    """How far to go after so many looks: soon again at first, and well before what is left is used up."""
+def stretch(looks: int, outlook: Outlook, unknown: int | None = None) -> Stretch:
+    """How far to go after so many looks: soon again at first, and well before what is left is used up.
+
+    Args:
+        looks: How often it was looked at before.
+        outlook: As it is known now.
+        unknown: Receipts of which nothing is known that may yet come to be due; None: no such limit.
+    """
     often = 2 * min(FIRST_LOOK << min(looks, 8), LAST_LOOK)
-    left = outlook.receipts
-    if left is None:
-        return Stretch(often, 2 * often)
-    look = max(1, min(often, left // 2))
-    return Stretch(look, max(look, left))
+    known = [one for one in (outlook.receipts, unknown) if one is not None]
+    left = min(known, default=2 * often)
+    if left <= 0:
+        return Stretch(0, 0)
+    return Stretch(max(1, min(often, left // 2)), left)

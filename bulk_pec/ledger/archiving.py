@@ -47,7 +47,12 @@ class Entry:
 
 
 class Archiving:
-    """Finding what is to be archived, and recording what was."""
+    """Finding what is to be archived, and recording what was.
+
+    On Postgres one host may archive while another walks. So that neither waits for the other, rows are locked
+    in one order, which is that of `bulk_pec.ledger.inbox.Inbox.record`: messages, then receipts, then the
+    mailbox. Who comes by several receipts of one mailbox takes them one by one, each in its own transaction.
+    """
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -105,6 +110,21 @@ class Archiving:
             )
             return {row.fingerprint for row in rows}
 
+    def ours(self, mailbox_id: int, fingerprints: Sequence[str]) -> bool:
+        """Whether one at least of these receipts is of a message of this ledger, by match or by reference."""
+        batch = self._db.batch("asked", fingerprint="text")
+        with self._db.transaction() as connection:
+            found = self._db.execute(
+                connection,
+                f"WITH {batch} SELECT 1 FROM asked JOIN receipts r "
+                "ON r.fingerprint = asked.fingerprint AND r.mailbox_id = :mailbox "
+                "WHERE r.message IS NOT NULL "
+                "OR EXISTS (SELECT 1 FROM messages m WHERE m.reference = r.reference) LIMIT 1",
+                asked=self._db.rows([{"fingerprint": one} for one in fingerprints]),
+                mailbox=mailbox_id,
+            ).first()
+        return found is not None
+
     def record(self, mailbox_id: int, entry: Entry, now: int) -> bool:
         """The entry is on the disk: the chain's head moves on, and its receipt is archived.
 
@@ -114,6 +134,13 @@ class Archiving:
         Returns False if the chain has not ended where this entry begins: then nothing is changed.
         """
         with self._db.transaction() as connection:
+            self._db.execute(
+                connection,
+                "SELECT r.id FROM receipts r WHERE r.mailbox_id = :mailbox AND r.fingerprint = :fingerprint "
+                f"{self._db.hold('r')}",
+                mailbox=mailbox_id,
+                fingerprint=entry.fingerprint,
+            )
             moved = self._db.execute(
                 connection,
                 "UPDATE mailboxes SET archived = :number, archive_head = :link WHERE id = :mailbox "

@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import Connection
 
 from bulk_pec.domain.balance import SHOWN, Balance, Case, Finding, Kind
+from bulk_pec.domain.letters import recipients_of
 from bulk_pec.domain.receipts import RECEIPTS
 from bulk_pec.domain.states import MessageState, SetAside
 from bulk_pec.ledger.checking import miscounted
@@ -40,6 +41,14 @@ _MORE: tuple[tuple[Kind, str, str], ...] = (
     (Kind.FEWER_ADDRESSES, "the provider took it for {sent_to} of its {units} addresses", _FEWER),
     (Kind.SHARED_MESSAGE_ID, "it has the message_id {message_id}, and so has message {other}", _SHARED),
 )
+_MANY = (
+    "SELECT m.id AS message, m.recipient, COUNT(*) AS found "
+    # CROSS: SQLite would read all receipts.
+    "FROM messages m CROSS JOIN receipts r WHERE r.message = m.id AND r.kind = 'delivered' "
+    "AND m.id BETWEEN :first AND :last AND m.state = 'sent' AND m.delivery <> 'delivered' "
+    "AND m.recipient LIKE '%@%@%' GROUP BY m.id, m.recipient ORDER BY m.id"
+)
+_AMBIGUOUS = "it has {found} CONSEGNA and {addresses} addresses, and which is whose is not sure"
 _UNKNOWN = (
     "SELECT COUNT(*) FROM receipts r JOIN run_mailboxes b ON b.mailbox_id = r.mailbox_id AND b.run_id = :run "
     "JOIN harvests h ON h.id = r.harvest_id AND h.begun_at >= :loaded "
@@ -106,6 +115,7 @@ class Balances:
                 if kind is not Kind.SENT_TWICE or counted.get("twins"):
                     found = self._ask(connection, run, statement)
                     findings += self._finding(connection, kind, [(sentence, row) for row in found])
+            findings += self._ambiguous(connection, run)
             unknown = self._db.execute(connection, _UNKNOWN, run=run.id, loaded=run.created_at).scalar_one()
         if unknown:
             findings.append(Finding(Kind.UNKNOWN_REFERENCES, int(unknown)))
@@ -142,6 +152,19 @@ class Balances:
                 found = self._ask(connection, run, question.statement)
                 by_kind.setdefault(question.balance, []).extend((question.sentence, row) for row in found)
         return [one for kind, found in by_kind.items() for one in self._finding(connection, kind, found)]
+
+    def _ambiguous(self, connection: Connection, run: Run) -> list[Finding]:
+        """Messages with as many CONSEGNA as addresses that do not count as delivered.
+
+        Some may be repetitions, or of two sendings, or a final notice stands beside them: see
+        `bulk_pec.domain.receipts.Evidence.of_several`.
+        """
+        found = [
+            {"message": row["message"], "found": row["found"], "addresses": addresses}
+            for row in self._ask(connection, run, _MANY)
+            if 1 < (addresses := len(recipients_of(row["recipient"]))) <= row["found"]
+        ]
+        return self._finding(connection, Kind.AMBIGUOUS_DELIVERIES, [(_AMBIGUOUS, row) for row in found])
 
     def _finding(
         self, connection: Connection, kind: Kind, found: Sequence[tuple[str, Mapping[str, Any]]]

@@ -30,10 +30,17 @@ class Causes:
     def record(self, receipt: Kept, cause: Cause) -> bool:
         """Keep what a notice says, once; of a message it is the strongest cause of all its notices.
 
+        The message is locked before its receipt: for the order see `bulk_pec.ledger.archiving.Archiving`.
+
         Returns False if the cause was known already: then nothing is changed.
         """
         weaker = ", ".join(f"'{one.value}'" for one in cause.weaker) or "''"
         with self._db.transaction() as connection:
+            self._db.execute(
+                connection,
+                f"SELECT m.id FROM messages m WHERE m.id = :message {self._db.hold('m')}",
+                message=receipt.message,
+            )
             found = self._db.execute(
                 connection,
                 "UPDATE receipts SET cause = :cause WHERE id = :id AND cause IS NULL RETURNING message",

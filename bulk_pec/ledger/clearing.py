@@ -10,19 +10,23 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from bulk_pec.ledger.database import Database
-from bulk_pec.ledger.kept import COLUMNS, Kept
+from bulk_pec.ledger.kept import COLUMNS, NO_TEXT, Kept
 
 LONGEST_WALK = 6 * 3_600_000
 """Milliseconds for which a walk that has not ended may still be one of a living process."""
 
 _READY = (
-    "r.mailbox_id = :mailbox AND r.archived_at IS NOT NULL AND r.text_digest IS NOT NULL "
+    "r.mailbox_id = :mailbox AND r.archived_at IS NOT NULL "
+    f"AND r.text_digest IS NOT NULL AND r.text_digest <> '{NO_TEXT}' "
     "AND r.deleted_at IS NULL AND r.item_id <> '' "
     "AND r.kind IN ('accepted', 'not_accepted', 'delivered', 'undelivered', 'late', 'early_warning') "
     "AND (r.cause IS NOT NULL OR r.kind NOT IN ('not_accepted', 'undelivered', 'late')) "
     "AND m.state = 'sent' AND m.delivery IN ('delivered', 'undelivered', 'not_accepted') "
     "AND m.twin_at IS NULL"
 )
+
+MOVED = "its mails have been seen under other ids than before"
+"""Why nothing is deleted from a mailbox ever again."""
 
 
 class Clearing:
@@ -38,7 +42,7 @@ class Clearing:
                 connection, "SELECT ids_moved_at FROM mailboxes WHERE id = :mailbox", mailbox=mailbox_id
             ).scalar()
             if moved is not None:
-                return "its mails have been seen under other ids than before"
+                return MOVED
             if self._db.is_postgres and self._walked(connection, mailbox_id, now - LONGEST_WALK):
                 return "a walk over its inbox may be under way on another host"
             doubts = self._db.execute(

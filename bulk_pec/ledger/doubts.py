@@ -143,7 +143,7 @@ class Doubts:
         return GoodHarvest(*row) if row is not None else None
 
     def lost_since(self, doubt: Doubt) -> bool:
-        """Whether a harvest since the attempt found that mail known before it had gone from the mailbox.
+        """Whether a walk since the attempt found that mail had gone from the mailbox, or was going.
 
         What went may have been, or have taken with it, the receipt that is looked for. A later steady
         harvest does not bring it back.
@@ -151,8 +151,9 @@ class Doubts:
         with self._db.transaction() as connection:
             lost = self._db.execute(
                 connection,
-                "SELECT 1 FROM harvests WHERE mailbox_id = :mailbox AND complete AND lost "
-                "AND ended_at >= (SELECT opened_at FROM attempts WHERE id = :attempt) LIMIT 1",
+                "SELECT 1 FROM harvests JOIN attempts a ON a.id = :attempt WHERE "
+                "harvests.mailbox_id = :mailbox AND (harvests.fell_at >= a.opened_at "
+                "OR (complete AND lost AND ended_at >= a.opened_at)) LIMIT 1",
                 mailbox=doubt.mailbox_id,
                 attempt=doubt.attempt,
             ).first()

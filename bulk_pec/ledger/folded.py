@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row
 
 from bulk_pec.domain.letters import recipients_of
-from bulk_pec.domain.receipts import Evidence, ReceiptKind
+from bulk_pec.domain.receipts import Evidence, Heard, ReceiptKind
 from bulk_pec.domain.states import Delivery, MessageState
 from bulk_pec.ledger import counts
 
@@ -87,11 +87,11 @@ class Folded:
         late = self.evidence.late_at is not None and self.evidence.accepted_at is None
         return self.addresses > 1 or late
 
-    def by_all(self, receipts: Sequence[tuple[ReceiptKind, int]], note: str | None) -> Folded:
-        """The same, judged by all of its receipts: the kind and the time of each."""
+    def by_all(self, receipts: Sequence[Heard], note: str | None) -> Folded:
+        """The same, judged by all of its receipts."""
         if self.addresses > 1:
             return replace(self, evidence=Evidence.of_several(receipts, self.addresses), note=note)
-        since = min((at for kind, at in receipts if kind is ReceiptKind.LATE), default=None)
+        since = min((one.at for one in receipts if one.kind is ReceiptKind.LATE), default=None)
         return replace(self, evidence=replace(self.evidence, late_since=since), note=note)
 
     @property

@@ -12,11 +12,11 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from bulk_pec.domain.errors import BrokenPromise
-from bulk_pec.domain.receipts import RECEIPTS, ReceiptKind
+from bulk_pec.domain.receipts import RECEIPTS, Heard, ReceiptKind
 from bulk_pec.ledger import counts, twins
 from bulk_pec.ledger.database import Database
 from bulk_pec.ledger.folded import Folded, Told, changes_of, marks_of
-from bulk_pec.ledger.mails import Harvested, Mail, Place
+from bulk_pec.ledger.mails import Harvested, Mail, Place, looks
 from bulk_pec.ledger.runs import NEVER_LEFT, count_mailbox, mark_restored
 from bulk_pec.ledger.waiting import Waiting
 
@@ -177,16 +177,21 @@ class Folding:
         )
 
     def _judged(self, connection: Connection, hard: Sequence[Folded], now: int) -> dict[int, Folded]:
-        """Those that are judged by all of their receipts, judged again."""
+        """Those that are judged by all of their receipts, judged again.
+
+        Of receipts that look alike one is heard: the provider may have repeated it under another id.
+        """
         asked = self._db.rows([{"id": one.row.id} for one in hard])
         batch = self._db.batch("asked", id="bigint")
-        said: defaultdict[int, list[tuple[ReceiptKind, int]]] = defaultdict(list)
+        said: defaultdict[int, dict[str, Heard]] = defaultdict(dict)
         for row in self._db.execute(
             connection,
-            f"WITH {batch} SELECT r.message, r.kind, r.at FROM asked JOIN receipts r ON r.message = asked.id",
+            f"WITH {batch} SELECT r.message, r.kind, r.at, r.token, r.fingerprint FROM asked "
+            "JOIN receipts r ON r.message = asked.id",
             asked=asked,
         ):
-            said[row.message].append((ReceiptKind(row.kind), row.at or now))
+            heard = Heard(ReceiptKind(row.kind), row.at or now, row.token)
+            said[row.message][looks(row.fingerprint)] = heard
         fewer = self._db.execute(
             connection,
             f"WITH {batch} SELECT a.message, a.detail FROM asked JOIN attempts a ON a.message = asked.id "
@@ -194,7 +199,7 @@ class Folding:
             asked=asked,
         )
         notes = {row.message: row.detail for row in fewer}
-        return {one.row.id: one.by_all(said[one.row.id], notes.get(one.row.id)) for one in hard}
+        return {one.row.id: one.by_all([*said[one.row.id].values()], notes.get(one.row.id)) for one in hard}
 
     def _update(self, connection: Connection, mailbox_id: int, folded: Sequence[Folded], now: int) -> None:
         db = self._db

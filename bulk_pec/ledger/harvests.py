@@ -17,6 +17,11 @@ from bulk_pec.ledger.database import Database
 
 _MOST = 2**31 - 1
 """What the column for a total holds. A provider that says more says nothing that could be believed."""
+_SHARE = 9
+"""A box is read again whole, for its total had fallen, only when so many times as long as that took the last
+time has passed: a provider whose totals jump does not make us read for ever."""
+_LONGEST_WAIT = 24 * 3_600_000
+"""Milliseconds: no such reading waits longer than that for the next."""
 NOWHERE = -1
 """In place of a walk's position while it has none."""
 
@@ -32,6 +37,7 @@ class WalkEnd:
         steady: What was known at the ends still stood, and the box had surely not shrunk.
         lost: Known mail had gone from an end, or the box had shrunk.
         total_right: Whether `total` is what was counted, or agrees with one that was.
+        whole: It read every page because the total had fallen while another walk read.
         quota_share: How full the box was.
         ends: Fingerprints of the mails at both ends of what it read.
     """
@@ -44,6 +50,7 @@ class WalkEnd:
     ends: tuple[str, ...] = ()
     lost: bool = False
     total_right: bool = True
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,14 +288,15 @@ class Harvests:
             self._db.execute(
                 connection,
                 "UPDATE harvests SET ended_at = :now, complete = :yes, both_ends = :both, steady = :steady, "
-                "lost = :lost, pages = :pages, total = :total, total_right = :right, ends = :ends, "
-                "quota_share = :quota WHERE id = :harvest",
+                "lost = :lost, whole = :whole, pages = :pages, total = :total, total_right = :right, "
+                "ends = :ends, quota_share = :quota WHERE id = :harvest",
                 harvest=harvest,
                 now=now,
                 yes=True,
                 both=end.both_ends,
                 steady=end.steady,
                 lost=end.lost,
+                whole=end.whole,
                 right=end.total_right,
                 pages=end.pages,
                 total=None if end.total is None or abs(end.total) > _MOST else end.total,
@@ -297,6 +305,34 @@ class Harvests:
             )
             statement = "UPDATE mailboxes SET harvested_at = :now WHERE id = :mailbox"
             self._db.execute(connection, statement, now=now, mailbox=mailbox_id)
+
+    def note_fall(self, walk: Walk, now: int) -> None:
+        """The total fell while this walk read: mail may have slid onto pages that were already read.
+
+        Written at once, so that a walk that dies leaves it: whoever carries it on must not believe its pages.
+        """
+        with self._db.transaction() as connection:
+            statement = "UPDATE harvests SET fell_at = :now WHERE id = :walk"
+            self._db.execute(connection, statement, now=now, walk=walk.id)
+
+    def whole_due(self, mailbox_id: int, now: int) -> bool:
+        """Whether the box is to be read again whole: its total fell since that was last begun.
+
+        It is not due again at once where that took long, lest totals that jump keep us reading.
+        """
+        with self._db.transaction() as connection:
+            statement = "SELECT MAX(fell_at) FROM harvests WHERE mailbox_id = :mailbox"
+            fell_at = self._db.execute(connection, statement, mailbox=mailbox_id).scalar()
+            last = self._db.execute(
+                connection,
+                "SELECT begun_at, ended_at FROM harvests WHERE mailbox_id = :mailbox AND complete AND whole "
+                "ORDER BY id DESC LIMIT 1",
+                mailbox=mailbox_id,
+            ).first()
+        if fell_at is None or last is None:
+            return fell_at is not None
+        wait = min(_SHARE * (last.ended_at - last.begun_at), _LONGEST_WAIT)
+        return bool(fell_at >= last.begun_at and now - last.ended_at >= wait)
 
     def last_total(self, mailbox_id: int) -> int | None:
         """What the provider said the box held at the last complete harvest whose total was right."""

@@ -166,12 +166,18 @@ class Inbox(Harvests):
 
     def _keep_up(self, connection: Connection, walk: Walk, taken: Taken) -> None:
         """What this walk changes of mails that have a row: whose they are, who counted them, their ids."""
-        for column, fingerprints in (("harvest_id", taken.adopted), ("counted_by", taken.marked)):
+        # A mail that stands there after its delete was asked for, before this walk began, has not gone.
+        began = "(SELECT begun_at FROM harvests WHERE id = :walk)"
+        stands = (
+            f"counted_by = :walk, gone = (gone AND COALESCE(deleted_at >= {began}, false)), "
+            f"deleted_at = CASE WHEN deleted_at >= {began} THEN deleted_at END"
+        )
+        for sets, fingerprints in (("harvest_id = :walk", taken.adopted), (stands, taken.marked)):
             if fingerprints:
                 self._db.execute(
                     connection,
                     f"WITH {self._db.batch('seen', fingerprint='text')} UPDATE receipts "
-                    f"SET {column} = :walk FROM seen WHERE receipts.mailbox_id = :mailbox "
+                    f"SET {sets} FROM seen WHERE receipts.mailbox_id = :mailbox "
                     "AND receipts.fingerprint = seen.fingerprint",
                     seen=self._db.rows([{"fingerprint": one} for one in sorted(fingerprints)]),
                     walk=walk.own[-1],

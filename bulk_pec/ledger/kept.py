@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ NOTICES = frozenset({ReceiptKind.NOT_ACCEPTED, ReceiptKind.UNDELIVERED, ReceiptK
 
 MOST_MISSES = 10
 """Starts after which a text that is never found is not looked for any more."""
+
+NO_TEXT = hashlib.sha256(b"").hexdigest()
+"""The digest of a text that is none: what bears it was never archived."""
 
 COLUMNS = (
     "r.id, r.mailbox_id, r.fingerprint, r.item_id, r.kind, r.sender, r.subject, r.date, r.at, r.reference, "
@@ -79,12 +83,14 @@ class Keeping:
             )
 
     def missed(self, receipts: Sequence[int]) -> None:
-        """Their texts were looked for and not found."""
-        batch = self._db.batch("missed", id="bigint")
-        with self._db.transaction() as connection:
-            self._db.execute(
-                connection,
-                f"WITH {batch} UPDATE receipts SET misses = misses + 1 FROM missed "
-                f"WHERE receipts.id = missed.id AND receipts.misses < {MOST_MISSES}",
-                missed=self._db.rows([{"id": one} for one in receipts]),
-            )
+        """Their texts were looked for and not found.
+
+        Each in a transaction of its own: who locks one receipt at a time waits for no walk that waits for it.
+        """
+        for receipt in receipts:
+            with self._db.transaction() as connection:
+                self._db.execute(
+                    connection,
+                    f"UPDATE receipts SET misses = misses + 1 WHERE id = :receipt AND misses < {MOST_MISSES}",
+                    receipt=receipt,
+                )

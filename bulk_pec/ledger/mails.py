@@ -27,6 +27,11 @@ def fingerprint(item: InboxItem, number: int = 1) -> str:
     return words if number == 1 else f"{words}.{number}"
 
 
+def looks(fingerprint: str) -> str:
+    """What a mail has in common with all that look alike: its fingerprint without its number."""
+    return fingerprint.partition(".")[0]
+
+
 @lru_cache(maxsize=64)
 def _hour(words: str) -> str:
     return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()[:_HOUR]

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from bulk_pec.domain.balance import Kind
+from bulk_pec.ledger.kept import NO_TEXT
 
 _MARK = re.compile(r"/\*of run: ([a-z_.]+)\*/")
 
@@ -233,7 +234,8 @@ QUESTIONS = (
         "archive",
         "receipt {receipt} was deleted from its mailbox, and its text is not archived",
         "SELECT r.id AS receipt FROM receipts r WHERE (r.deleted_at IS NOT NULL OR r.gone) "
-        "AND (r.deleted_at IS NULL OR r.archived_at IS NULL OR r.text_digest IS NULL)",
+        "AND (r.deleted_at IS NULL OR r.archived_at IS NULL OR r.text_digest IS NULL "
+        f"OR r.text_digest = '{NO_TEXT}')",
     ),
     Question(
         "archive",

@@ -329,9 +329,7 @@ harvests = Table(
     Column("id", _BIG, primary_key=True, autoincrement=True),
     Column("mailbox_id", _BIG, nullable=False),
     Column("begun_at", _BIG, nullable=False),
-    Column(
-        "carried_on", _BIG, comment="harvests.id: the walk that died, whose pages this one did not read again"
-    ),
+    Column("carried_on", _BIG, comment="harvests.id: the dead walk whose pages it did not read again"),
     Column("position", Integer, comment="pages up to this one are recorded without a gap"),
     Column("mails", Integer, nullable=False, server_default=_ZERO, comment="rows that are this walk's"),
     Column("ended_at", _BIG),
@@ -350,6 +348,8 @@ harvests = Table(
     Column("pages", Integer, nullable=False, server_default=_ZERO),
     Column("total", Integer, comment="what the provider said the box holds"),
     Column("total_right", Boolean, nullable=False, server_default=text("false"), comment="as far as known"),
+    Column("fell_at", _BIG, comment="when the total was last seen to fall during this walk"),
+    Column("whole", Boolean, nullable=False, server_default=text("false"), comment="read all after a fall"),
     Column("ends", Text, comment="fingerprints of the mails at both ends, parted by blanks"),
     Column("quota_share", Float),
     Index(None, "mailbox_id", "ended_at"),

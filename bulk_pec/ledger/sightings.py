@@ -15,6 +15,7 @@ from itertools import count
 
 from sqlalchemy import Connection
 
+from bulk_pec.domain.receipts import RECEIPTS
 from bulk_pec.ledger.database import Database
 from bulk_pec.ledger.harvests import Walk
 from bulk_pec.ledger.mails import Mail
@@ -67,7 +68,7 @@ class Taken:
         adopted: Fingerprints of those whose walk never ended, and how many rows each such walk loses.
         marked: Fingerprints of those that another walk recorded and this one counts.
         moved: The ids of those with a row that stand under another id now, by fingerprint.
-        renamed: Whether one of these had an id before: then ids move.
+        renamed: Whether a receipt among these surely had another id before: then ids move.
         counted: How many stand in the box that this walk had not counted before.
         again: Those among `marked` that were not known before the walk.
         unseen: How many were not known before the walk, and the dead walk had not seen them either.
@@ -170,14 +171,15 @@ def take(walk: Walk, pages: Sequence[Page], rows: dict[str, Row], *, past_known:
             _record_new(taken, walk, page, rows)
             continue
         listed = list(_numbered(page, rows))
+        twice = _at_borders(walk, listed, rows)
         known = all(mail.fingerprint in rows and rows[mail.fingerprint].known for mail in listed)
         taken.known.append(known)
         taken.dead.append(_is_dead(walk, listed, rows))
         if known and not past_known:
-            _note_moved(taken, listed, rows)
+            _note_moved(taken, listed, rows, twice)
             break
         _record(taken, walk, listed, rows)
-        _note_moved(taken, listed, rows)
+        _note_moved(taken, listed, rows, twice)
     return taken
 
 
@@ -276,11 +278,30 @@ def _count_again(taken: Taken, walk: Walk, one: str, row: Row) -> None:
     taken.unseen += not (theirs or row.known)
 
 
-def _note_moved(taken: Taken, listed: Sequence[Mail], rows: Mapping[str, Row]) -> None:
-    """Mails that stand under another id than the ledger has."""
+def _at_borders(walk: Walk, listed: Sequence[Mail], rows: Mapping[str, Row]) -> frozenset[str]:
+    """Of a page's first and last mail those that this walk has counted already, maybe on the page beside."""
+    found = {mail.fingerprint: rows.get(mail.fingerprint) for mail in (*listed[:1], *listed[-1:])}
+    return frozenset(
+        one
+        for one, row in found.items()
+        if row is not None and (row.harvest in walk.own or row.counted_by in walk.own)
+    )
+
+
+def _note_moved(
+    taken: Taken, listed: Sequence[Mail], rows: Mapping[str, Row], twice: Collection[str]
+) -> None:
+    """Mails that stand under another id than the ledger has.
+
+    That ids move is only believed of a receipt, and not where another that looks like it may be what is seen:
+    one with a number, or one of `twice`, which also keeps the id under which it was counted.
+    """
     for mail in listed:
         row = rows.get(mail.fingerprint)
+        if mail.fingerprint in twice:
+            continue
         if row is not None and row.item_id != mail.item.item_id and mail.item.item_id:
-            taken.renamed = taken.renamed or bool(row.item_id)
+            sure = mail.kind in RECEIPTS and mail.number == 1
+            taken.renamed = taken.renamed or (sure and bool(row.item_id))
             row.item_id = mail.item.item_id
             taken.moved[mail.fingerprint] = mail.item.item_id

@@ -32,6 +32,9 @@ class Chores:
         provider: Open.
         call: How the ledger is called.
         inboxes: The start's: one that could not be read is left alone.
+
+    Attributes:
+        deleted: Receipts deleted so far.
     """
 
     def __init__(self, parts: Parts, done: Done, provider: Provider, call: Call, inboxes: Inboxes) -> None:
@@ -39,6 +42,7 @@ class Chores:
         self._done = done
         self._call = call
         self._inboxes = inboxes
+        self.deleted = 0
         self._errands = Errands(
             provider.listing,
             parts.ledger,
@@ -69,6 +73,7 @@ class Chores:
         if not self._inboxes.read:
             return 0
         found = await self._errands.run(self._parts.run, await self._mailboxes(), until)
+        self.deleted += found.deleted
         if isinstance(found.error, LedgerError) and self._done.error is None:
             self._done.error = found.error  # the archive cannot be written: nobody else would notice
         return 0

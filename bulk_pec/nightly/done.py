@@ -27,6 +27,7 @@ class Done:
         error: What ended this start after it had made attempts.
         sends: Whether it was to send at all.
         bad_canary: Whether too much of the canary was lost for the run to go on.
+        room_made: Whether a mailbox that stopped as full has room since archived receipts were deleted.
     """
 
     recovered: int = 0
@@ -37,6 +38,7 @@ class Done:
     error: BulkPecError | None = None
     sends: bool = False
     bad_canary: bool = False
+    room_made: bool = False
 
     @property
     def posted(self) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Collection
 
 from bulk_pec.domain.errors import BulkPecError, CredentialsRefused, ProviderUnavailable
 from bulk_pec.domain.letters import Mailbox
+from bulk_pec.domain.words import counted
 from bulk_pec.nightly.done import Done
 from bulk_pec.nightly.gauge import Gauge
 from bulk_pec.nightly.parts import Parts, Provider
@@ -140,8 +141,9 @@ class Inboxes:
 
     def _tell(self, mailbox: Mailbox, harvest: Harvest) -> None:
         self._parts.say(
-            f"Inbox of {mailbox.address}: {harvest.pages} pages read, {harvest.new} new mails, "
-            f"{harvest.matched} receipts matched, {harvest.quota_share:.0%} full."
+            f"Inbox of {mailbox.address}: {counted(harvest.pages, 'page')} read, "
+            f"{counted(harvest.new, 'new mail')}, {counted(harvest.matched, 'receipt')} matched, "
+            f"{harvest.quota_share:.0%} full."
         )
         if harvest.shared:
             self._parts.say(

@@ -147,4 +147,5 @@ class Rounds:
             accepted=done.accepted > 0,
             sends=done.sends,
             bad_canary=done.bad_canary,
+            room_made=done.room_made,
         )

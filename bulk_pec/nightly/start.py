@@ -84,11 +84,19 @@ class Start:
             ends = self._chores.end_of(self._stops.reason, self._done.sent.again_at)
             over = self._timekeeper.over
             await unless_held(self._stops, lambda: self._chores.run(lambda: ends() or over()))
+            if self._chores.deleted and self._stops.reason is Reason.MAILBOX_FULL:
+                await unless_held(self._stops, self._room_made)
 
-    async def _meanwhile(self) -> None:
-        """While it waits for the window, a cap or room."""
+    async def _room_made(self) -> int:
+        self._done.room_made = await self._waiting.has_room()
+        return 0
+
+    async def _meanwhile(self) -> bool:
+        """While it waits for the window, a cap or room; whether that made room."""
+        deleted = self._chores.deleted
         if self._reconcile:
             await self._chores.run()
+        return self._chores.deleted > deleted
 
     async def _round(self) -> bool:
         """Send once, and look at what came of it; whether another round could do more."""

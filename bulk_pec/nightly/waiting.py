@@ -8,13 +8,14 @@ from typing import Any
 
 import anyio
 
-from bulk_pec.domain.errors import CredentialsRefused
+from bulk_pec.domain.errors import BulkPecError, CredentialsRefused
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.nightly.done import Done
 from bulk_pec.nightly.gauge import Gauge
 from bulk_pec.nightly.parts import Parts
 from bulk_pec.nightly.timekeeper import Timekeeper
+from bulk_pec.sending.options import Stopped
 from bulk_pec.sending.stops import Stops
 
 QUOTA_EVERY = 300.0
@@ -37,7 +38,7 @@ class Waiting:
         timekeeper: The start's.
         stops: The start's; anything else that asks to stop ends the waiting.
         gauge: Reads quotas.
-        meanwhile: Done while it waits, and cut short when that is over.
+        meanwhile: Done while it waits, and cut short when that is over; tells whether it made room.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Waiting:
         stops: Stops,
         gauge: Gauge,
         *,
-        meanwhile: Callable[[], Coroutine[Any, Any, None]],
+        meanwhile: Callable[[], Coroutine[Any, Any, bool]],
     ) -> None:
         self._parts = parts
         self._done = done
@@ -65,10 +66,16 @@ class Waiting:
         self._stops.lift(reason)
         if self._stops.asked:  # by something that does not pass
             return False
+        freed = anyio.Event()
         async with anyio.create_task_group() as both:
-            both.start_soon(self._meanwhile)
+
+            async def meanwhile() -> None:
+                if await self._meanwhile():
+                    freed.set()
+
+            both.start_soon(meanwhile)
             if reason is Reason.MAILBOX_FULL:
-                await self._for_room(note)
+                await self._for_room(note, freed)
             else:
                 await self._for_the_hour(reason)
             both.cancel_scope.cancel()
@@ -85,20 +92,43 @@ class Waiting:
         self._parts.say(f"Waiting until {what}: {shown:%Y-%m-%d %H:%M} ({calendar.timezone}).")
         await self._timekeeper.sleep_until(moment)
 
-    async def _for_room(self, note: str) -> None:
+    async def has_room(self) -> bool:
+        """Whether one of the mailboxes that are waited for has room by now; one not to be read has not."""
+        try:
+            return await self._any_room(self._full(), anew=False)
+        except BulkPecError:
+            return False
+
+    async def _for_room(self, note: str, freed: anyio.Event) -> None:
         """Until one of the mailboxes that are waited for has room again; asked every few minutes.
 
-        Never at once: a round that changes nothing would follow another without end.
+        Never at once, since a round that changes nothing would follow another without end; but once at once
+        when the work done meanwhile has made room.
         """
         self._parts.say(
             f"Waiting for room in the mailbox ({note}): asked every {QUOTA_EVERY / 60:.0f} minutes."
         )
         full, looks = self._full(), 0
         while True:
-            await self._stops.rest(QUOTA_EVERY)
-            looks += 1
+            if await self._rest_or(freed):
+                freed = anyio.Event()
+            else:
+                looks += 1
             if self._stops.asked or await self._has_room(full, anew=looks % ANEW == 0):
                 return
+
+    async def _rest_or(self, freed: anyio.Event) -> bool:
+        """A few minutes, or until something has made room; whether that came first."""
+        async with anyio.create_task_group() as both:
+
+            async def wake() -> None:
+                await freed.wait()
+                both.cancel_scope.cancel()
+
+            both.start_soon(wake)
+            await self._stops.rest(QUOTA_EVERY)
+            both.cancel_scope.cancel()
+        return freed.is_set()
 
     def _full(self) -> list[Mailbox]:
         """The full ones among the mailboxes that what is left waits for: others' room would not help."""
@@ -128,8 +158,12 @@ class Waiting:
             except CredentialsRefused:
                 return True
             rules = self._parts.rules
-            if quota.share < rules.mailbox_full_at and (
-                anew or await self._gauge.has_room(mailbox, rules.mailbox_full_at, rules.overdue_after)
-            ):
+            below = quota.share < rules.mailbox_full_at
+            room = below and await self._gauge.has_room(mailbox, rules.mailbox_full_at, rules.overdue_after)
+            if room or (below and anew):
                 return True
+            awaits = ", receipts still to come" if below else ""
+            self._done.sent.stopped[mailbox.address] = Stopped(
+                Reason.MAILBOX_FULL, f"{quota.share:.0%} full{awaits}"
+            )
         return False

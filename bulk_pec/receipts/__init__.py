@@ -3,7 +3,8 @@
 | file | responsibility |
 |---|---|
 | listing.py, calls.py | the provider's inbox at the rate we may ask; how the ledger is called |
-| harvest.py, walk.py, ahead.py, reading.py | walks over an inbox, reading ahead; one listed mail, read |
+| harvest.py, walk.py, ahead.py | walks over an inbox, reading ahead |
+| figures.py, reading.py | what a page says of the box; one listed mail, read |
 | settle.py | doubts, by a receipt or by an absence |
 | errands.py | what is done in the mailboxes once they were read, in its order |
 | texts.py, notices.py | one receipt's text, and only its own; why messages were not delivered |

@@ -8,7 +8,8 @@ out.
 
 A chain that is ahead by receipts the ledger has never seen shows that the ledger is an older copy: they are
 folded as if an inbox had shown them, before anything is sent. So a copy learns of what has left since, also
-where the receipts were deleted from the mailbox.
+where the receipts were deleted from the mailbox. A ledger that has archived nothing, and of whose messages
+no receipt in the chain is, has another ledger's archive before it: nothing is added.
 
 What is kept is the text, not the signed original: the provider's API never hands that out.
 """
@@ -28,6 +29,7 @@ from bulk_pec.clock import Clock
 from bulk_pec.domain.causes import cause_of
 from bulk_pec.domain.inbox import InboxItem
 from bulk_pec.domain.letters import Mailbox
+from bulk_pec.domain.words import counted
 from bulk_pec.ledger.archiving import STRIDE, Entry
 from bulk_pec.ledger.harvests import Walk
 from bulk_pec.ledger.kept import NOTICES, Kept
@@ -161,10 +163,30 @@ class Archivist:
         unseen = [link for link in links if link.receipt not in known]
         for start in range(0, len(unseen), _AT_ONCE):
             await self._fold(shelf, unseen[start : start + _AT_ONCE])
+        await self._refuse_another(shelf, links)
         for link in links:
             await self._record(shelf, link)
             shelf.number, shelf.head = link.number, link.hash
         return head.archived_to
+
+    async def _refuse_another(self, shelf: _Shelf, links: list[Link]) -> None:
+        """A ledger that has archived nothing yet follows a chain only if a receipt of it is its own.
+
+        Raises:
+            ArchiveFailed: None is: it is another ledger's archive.
+        """
+        if shelf.number or not links:
+            return
+        receipts = [link.receipt for link in links]
+        for start in range(0, len(receipts), STRIDE):
+            if await self._call(self._archiving.ours, shelf.mailbox_id, receipts[start : start + STRIDE]):
+                return
+        raise ArchiveFailed(
+            f"The archive of {shelf.mailbox.address} is another ledger's: "
+            f"it has {counted(len(links), 'receipt')}, and none is of a message that this ledger knows.",
+            hint="Nothing was added. Name a new folder (receipts.archive in the configuration), "
+            "or put the ledger back that the archive belongs to.",
+        )
 
     async def _fold(self, shelf: _Shelf, links: list[Link]) -> None:
         """Record receipts that only the archive has, and fold them into their messages.

@@ -218,11 +218,14 @@ class Errands:
             cleared = await self._clearer.clear(box, mailbox, holds, until)
         done.deleted += cleared.deleted
         if cleared.why:
-            self._tell_once(f"Nothing more is deleted from {mailbox.address} now: {cleared.why}.")
+            self._tell_once(
+                f"Nothing more is deleted from {mailbox.address} {cleared.how_long}: {cleared.why}."
+            )
 
     def _tell(self, done: ErrandsDone) -> None:
         if done.causes:
-            self._say(f"{counted(done.causes, 'notice')} of non-delivery read for its cause.")
+            their = "its cause" if done.causes == 1 else "their causes"
+            self._say(f"{counted(done.causes, 'notice')} of non-delivery read for {their}.")
         if done.asked:
             self._say(
                 f"{counted(done.asked, 'late message')} asked for one by one: "

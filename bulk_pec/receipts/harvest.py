@@ -9,6 +9,9 @@ has grown by more than that, mail was put in between, and the walk reads the who
 A walk that dies is carried on: the next reads from the first page to what the dead one had recorded, then
 from where that one had got to. That nothing stands in between is told by the page it goes on with, which must
 begin with mail of the dead walk, and by the totals; where they do not tell, everything is read again.
+
+When somebody deletes mail while a walk reads, other mail slides onto pages that were already read, between
+mail that is known. The total that falls shows it: then a second walk reads the whole box.
 """
 
 from __future__ import annotations
@@ -69,13 +72,29 @@ class Harvester:
             BulkPecError: The provider or the ledger failed; what was read so far is recorded, and the next
                 harvest carries on from there.
         """
+        walk, share = await self._walk(mailbox)
+        walks = [walk]
+        if await self._call(self._inbox.whole_due, walk.mailbox_id, self._clock.now()):
+            again, share = await self._walk(mailbox, whole=True)
+            walks.append(again)
+        matched, shared = await self._match_waiting(walk.mailbox_id)
+        return Harvest(
+            pages=sum(one.pages for one in walks),
+            new=sum(one.new for one in walks),
+            matched=sum(one.matched for one in walks) + matched,
+            quota_share=share,
+            strange=sum(one.strange for one in walks),
+            shared=shared,
+        )
+
+    async def _walk(self, mailbox: Mailbox, *, whole: bool = False) -> tuple[Walk, float]:
+        """One walk, recorded with its end; and how full the box is."""
         outset = await self._call(self._inbox.set_out, mailbox.address, self._clock.now())
         walk = Walk(self._listing, mailbox, Books(self._inbox, self._call), self._clock, outset)
-        await walk.read()
+        await walk.read(whole=whole)
         quota = await self._listing.quota(mailbox)
         await walk.end(quota.share)
-        matched, shared = await self._match_waiting(walk.mailbox_id)
-        return Harvest(walk.pages, walk.new, walk.matched + matched, quota.share, walk.strange, shared)
+        return walk, quota.share
 
     async def _match_waiting(self, mailbox_id: int) -> tuple[int, int]:
         """Match what waits for its `message_id`: how many receipts were matched, how many cannot be."""

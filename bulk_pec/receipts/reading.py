@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from bulk_pec.domain import references
 from bulk_pec.domain.inbox import InboxItem
@@ -43,3 +44,13 @@ def unreadable(mail: Mail) -> bool:
 
 def _storable(text: str) -> str:
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def alike(mails: Sequence[Mail], others: Sequence[Mail]) -> bool:
+    """Whether these are the same mails in the same order, whatever their ids."""
+    return [mail.fingerprint for mail in mails] == [mail.fingerprint for mail in others]
+
+
+def ids(mails: Sequence[Mail]) -> list[str]:
+    """Their ids, in order."""
+    return [mail.item.item_id for mail in mails]

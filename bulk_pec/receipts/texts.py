@@ -2,6 +2,9 @@
 
 Ids may be sequence numbers that shift after a delete. So what an id shows is held against what the ledger
 has of the receipt; if it is another mail, the receipt is looked for by a search for its reference.
+
+A text without a word in it is no text: the provider may have left it out or filed it elsewhere. It counts as
+one that could not be had.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from bulk_pec.domain.errors import ConfigError, ProviderUnavailable
 from bulk_pec.domain.inbox import InboxItem, InboxPage, Quota
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.ledger.kept import Keeping, Kept
+from bulk_pec.ledger.mails import looks
 from bulk_pec.provider.parsing import MailText
 from bulk_pec.receipts.calls import Call
 from bulk_pec.receipts.reading import read
@@ -81,6 +85,8 @@ class Texts:
                 self.begin()
                 raise
             return None
+        if text is not None and is_blank(text):
+            text = None
         missed = [*self._failed, *([receipt.id] if text is None else [])]
         self.begin()
         if missed:
@@ -98,20 +104,48 @@ class Texts:
         Raises:
             BulkPecError: The provider refuses or fails.
         """
-        if receipt.item_id:
-            text = await self._box.text(mailbox, receipt.item_id)
-            if text is not None and same(receipt, text):
-                return text
-        sought = receipt.reference or receipt.token
-        return await self._search(mailbox, receipt, sought) if sought else None
+        text = await self._by_id(mailbox, receipt)
+        if text is not None or receipt.fingerprint != looks(receipt.fingerprint):
+            return text  # of one that is numbered among its likes a search does not tell which it is
+        return await self._take(mailbox, receipt, await self._shown(mailbox, receipt))
 
-    async def _search(self, mailbox: Mailbox, receipt: Kept, sought: str) -> MailText | None:
-        """Where a search shows it, if it shows one such mail: of several nobody knows which it is."""
+    async def there(self, mailbox: Mailbox, receipt: Kept) -> bool:
+        """Whether the receipt may still be in its mailbox.
+
+        Only if its id does not show it, and a search shows nothing that looks like it, it is not.
+
+        Raises:
+            BulkPecError: The provider refuses or fails.
+        """
+        if await self._by_id(mailbox, receipt) is not None:
+            return True
+        if not _sought(receipt):
+            return True  # nobody can look for it
+        shown = await self._shown(mailbox, receipt)
+        await self._take(mailbox, receipt, shown)
+        return bool(shown)
+
+    async def _by_id(self, mailbox: Mailbox, receipt: Kept) -> MailText | None:
+        text = await self._box.text(mailbox, receipt.item_id) if receipt.item_id else None
+        return text if text is not None and same(receipt, text) else None
+
+    async def _shown(self, mailbox: Mailbox, receipt: Kept) -> set[str]:
+        """The ids under which a search shows what looks like it."""
         shown: set[str] = set()
-        for number in (0, 1):  # on whichever page a search begins
-            items = (await self._box.page(mailbox, number, sought)).items
-            shown |= {item.item_id for item in items if read(item).fingerprint == receipt.fingerprint}
-        if len(shown) != 1 or shown & {"", receipt.item_id}:
+        if sought := _sought(receipt):
+            for number in (0, 1):  # on whichever page a search begins
+                items = (await self._box.page(mailbox, number, sought)).items
+                alike = looks(receipt.fingerprint)
+                shown |= {item.item_id for item in items if read(item).fingerprint == alike}
+        return shown
+
+    async def _take(self, mailbox: Mailbox, receipt: Kept, shown: set[str]) -> MailText | None:
+        """The text shown under another id, if one such mail is: of several nobody knows which it is."""
+        if (
+            len(shown) != 1
+            or shown & {"", receipt.item_id}
+            or receipt.fingerprint != looks(receipt.fingerprint)
+        ):
             return None
         (item_id,) = shown
         text = await self._box.text(mailbox, item_id)
@@ -119,6 +153,17 @@ class Texts:
             return None
         await self._call(self._keeping.found_under, receipt, item_id, self._clock.now())
         return text
+
+
+def is_blank(text: MailText) -> bool:
+    """Whether there is no word in it: then it is not the receipt's text, whatever else it is."""
+    return not text.body.strip()
+
+
+def _sought(receipt: Kept) -> str:
+    """What a search finds the receipt by: the reference or token in its subject, else the whole of it."""
+    words = (receipt.reference, receipt.token)
+    return next((one for one in words if one and one in receipt.subject), receipt.subject)
 
 
 def same(receipt: Kept, text: MailText) -> bool:

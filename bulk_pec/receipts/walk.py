@@ -15,7 +15,8 @@ from bulk_pec.ledger.mails import Mail
 from bulk_pec.ledger.sightings import Page
 from bulk_pec.receipts.ahead import Stretch
 from bulk_pec.receipts.calls import Books
-from bulk_pec.receipts.reading import read
+from bulk_pec.receipts.figures import Figures
+from bulk_pec.receipts.reading import alike, ids, read
 
 PAGE = 25
 """Items a page, as documented by the vendor."""
@@ -70,14 +71,12 @@ class Walk:
         self._first_page = outset.first_page
         self.pages = self.new = self.matched = self.strange = 0
         self.saw_all = self.both_ends = False
-        self._total: int | None = None
-        self._total_at_first: int | None = None
-        self._steady = True
+        self._figures = Figures()
+        self._is_whole = False
         self._counted = self._unknown = self._unseen = self._carried = 0
         self._missing = set(outset.ends)
         self._first: tuple[int, str] | None = None
         self._last: tuple[int, str] | None = None
-        self._last_page: int | None = None
         self._before: Page | None = None
         self._same = 1
         self._full = PAGE
@@ -85,38 +84,59 @@ class Walk:
         self._zero_is_empty = False
         self._carries_on = False
 
-    async def read(self) -> None:
+    async def read(self, *, whole: bool = False) -> None:
         """Walk: from the first page to known mail, then from the last; all of it where that may miss some.
+
+        Args:
+            whole: Read every page, for the total had fallen while a walk read.
 
         Raises:
             BulkPecError: The provider or the ledger failed; the next walk carries on.
         """
+        self._is_whole = whole
+        if whole:
+            await self._whole()
+        else:
+            await self._to_known_mail()
+        if self._first_page != self._outset.first_page and self._first_page is not None:
+            await self._call(self._inbox.learn_first_page, self._walk.mailbox_id, self._first_page)
+        await self._look_for_a_fall()
+
+    async def _to_known_mail(self) -> None:
+        """From both ends, and the whole box where the figures say that this may not have been all."""
         await self._forward()
         if not self.saw_all:
             await self._backward()
-        if self._first_page == 1 and self._highest < -(-(self._total or 0) // PAGE):
+        if self._first_page == 1 and self._highest < -(-(self._figures.total or 0) // PAGE):
             await self._look_before_the_first()
         self._carried = await self._call(self._inbox.carried, self._walk) if self._carries_on else 0
         if (self._carries_on and not self._confirmed) or self._grew_between:
             await self._whole()
-        if self._first_page != self._outset.first_page and self._first_page is not None:
-            await self._call(self._inbox.learn_first_page, self._walk.mailbox_id, self._first_page)
+
+    async def _look_for_a_fall(self) -> None:
+        """Where fewer were counted than the figures say, the list ended early: ask whether they still say so.
+
+        Mail deleted before the last page was read may have emptied it; and an empty page has no figures.
+        """
+        if self.saw_all and self._first and self._counted + self._carried < (self._figures.total or 0):
+            await self._ask(self._first[0])
 
     async def end(self, quota_share: float) -> None:
         """Record that the walk is complete: what it read is known from now on."""
         before = self._outset.total
-        shrank = before is not None and self._total is not None and 0 < self._total < before
+        shrank = before is not None and self._figures.total is not None and 0 < self._figures.total < before
         empty = self.saw_all and self._last is None
-        lost = bool(self._missing) or shrank or (empty and bool(before))
+        lost = bool(self._missing) or shrank or (empty and bool(before)) or self._figures.fell
         end = WalkEnd(
             pages=self.pages,
-            total=self._total,
+            total=self._figures.total,
             both_ends=self.both_ends,
-            steady=self._steady and _no_less(before, 0 if empty else self._total) and not lost,
+            steady=_no_less(before, 0 if empty else self._figures.total) and not lost,
             quota_share=quota_share,
             ends=tuple(end[1] for end in (self._first, self._last) if end is not None),
             lost=lost,
-            total_right=self._total_is_right,
+            total_right=self._total_is_right and not self._figures.fell,
+            whole=self._is_whole,
         )
         walk, now = self._walk, self._clock.now()
         await self._call(self._inbox.complete, walk.id, walk.mailbox_id, end, now, head=walk.own[-1])
@@ -135,9 +155,9 @@ class Walk:
     def _total_is_right(self) -> bool:
         """Whether the total is what was counted; or, of a box not seen whole, agrees with one that was."""
         if self.saw_all:
-            return (self._total or 0) == self._counted + self._carried
+            return (self._figures.total or 0) == self._counted + self._carried
         before = self._outset.total
-        return before is not None and self._total is not None and self._total >= before
+        return before is not None and self._figures.total is not None and self._figures.total >= before
 
     @property
     def _grew_between(self) -> bool:
@@ -146,9 +166,9 @@ class Walk:
         The total is the one of the first page: mail that came later may stand where it had been read.
         """
         before = self._outset.total
-        if self.saw_all or before is None or self._total_at_first is None:
+        if self.saw_all or before is None or self._figures.total_at_first is None:
             return False
-        return self._total_at_first - before > self._unknown + self._carried
+        return self._figures.total_at_first - before > self._unknown + self._carried
 
     @property
     def _confirmed(self) -> bool:
@@ -157,10 +177,10 @@ class Walk:
         Mail may have been put there since. Without a total that tells, they are read again.
         """
         before = self._outset.total
-        if self._total is None or self._total_at_first is None:
+        if self._figures.total is None or self._figures.total_at_first is None:
             return False
         if self.saw_all:
-            return self._total_at_first <= self._counted + self._carried <= self._total
+            return self._figures.total_at_first <= self._counted + self._carried <= self._figures.total
         return before is not None and not self._grew_between
 
     async def _forward(self) -> None:
@@ -215,7 +235,7 @@ class Walk:
         for its figures may be too low, and mail may have come since; downwards if that page is empty.
         """
         self._positioned = False
-        number = max(self._last_page or 0, -(-(self._total or 0) // PAGE), 1)
+        number = max(self._figures.pages or 0, -(-(self._figures.total or 0) // PAGE), 1)
         lowest_known, size = await self._one(number)
         if size:
             await self._climb(number)
@@ -284,10 +304,10 @@ class Walk:
         before, page = self._before, await self._read(number)
         if not page.mails or before is None or before.number != number - 1:
             return [page] * bool(page.mails)
-        if not 0 < len(before.mails) < self._full or _alike(before.mails, page.mails):
+        if not 0 < len(before.mails) < self._full or alike(before.mails, page.mails):
             return [page]
         pages = [await self._read(before.number), page]
-        if _alike(before.mails, pages[0].mails):
+        if alike(before.mails, pages[0].mails):
             self._full = len(before.mails)
         else:
             while len(pages[0].mails) < self._full and pages[0].number > 0:
@@ -306,7 +326,7 @@ class Walk:
         self._missing.difference_update(mail.fingerprint for mail in mails)
         before = self._before
         if before is None or number != before.number:
-            same = before is not None and bool(mails) and _alike(before.mails, mails)
+            same = before is not None and bool(mails) and alike(before.mails, mails)
             self._same = self._same + 1 if same else 1
             if self._same == SAME and before is not None and not await self._stands(before):
                 self._same = 1  # a whole page came in between
@@ -318,12 +338,8 @@ class Walk:
         """Ask for a page, and note its figures."""
         page = await self._listing.page(self._mailbox, number)
         self.pages += 1
-        if page.total is not None and page.items:
-            # A box that shrinks while it is read may have moved mail to where it was not looked for.
-            self._steady = self._steady and _no_less(self._total, page.total)
-            self._total = page.total
-            self._total_at_first = page.total if self._total_at_first is None else self._total_at_first
-            self._last_page = page.pages
+        if self._figures.note(page):
+            await self._call(self._inbox.note_fall, self._walk, self._clock.now())
         return page
 
     async def _beside(self, before: Page | None, number: int, mails: tuple[Mail, ...]) -> tuple[Mail, ...]:
@@ -344,7 +360,7 @@ class Walk:
     async def _stands(self, page: Page) -> bool:
         """Whether a page, read again, shows what it showed."""
         again = tuple(map(read, (await self._ask(page.number)).items))
-        return _alike(page.mails, again) and _ids(page.mails) == _ids(again)
+        return alike(page.mails, again) and ids(page.mails) == ids(again)
 
     async def _record(self, pages: list[Page], *, past_known: bool = False, meet: bool = False) -> bool:
         """Record pages; whether to go on: not where one was known, or is where a dead walk had been."""
@@ -377,14 +393,6 @@ class Walk:
         first, last = (page.number, page.mails[0].fingerprint), (page.number, page.mails[-1].fingerprint)
         self._first = min(self._first or first, first)
         self._last = max(self._last or last, last)
-
-
-def _alike(mails: tuple[Mail, ...], others: tuple[Mail, ...]) -> bool:
-    return [mail.fingerprint for mail in mails] == [mail.fingerprint for mail in others]
-
-
-def _ids(mails: tuple[Mail, ...]) -> list[str]:
-    return [mail.item.item_id for mail in mails]
 
 
 def _no_less(before: int | None, after: int | None) -> bool:

@@ -9,25 +9,26 @@ from typing import Any
 import orjson
 
 from bulk_pec.domain.letters import recipients_of
-from bulk_pec.domain.outcomes import Verdict
+from bulk_pec.domain.outcomes import MAY_TRY_AGAIN, Verdict
 from bulk_pec.domain.receipts import ReceiptKind
+from bulk_pec.domain.settlements import Settlement
 from bulk_pec.domain.states import Delivery, MessageState
 from bulk_pec.ledger.runs import Run
 from bulk_pec.ledger.stories import Aside, Attempt, Kin, Message, Receipt, RunOrder, Story
 from bulk_pec.reporting.moments import local_iso
+from bulk_pec.reporting.notices import undelivered_at, words_of
 from bulk_pec.reporting.phrases import (
     Words,
+    cause_holds,
     cause_words,
     delivery_words,
     known_cause,
-    proof_words,
-    receipt_words,
     settled_words,
-    several_words,
     state_words,
     together,
     verdict_words,
 )
+from bulk_pec.reporting.proving import Grounds, proof_words, several_words
 from bulk_pec.reporting.status import iso
 from bulk_pec.reporting.timeline import as_json, timeline
 
@@ -45,15 +46,36 @@ def proved(story: Story) -> Words:
     """What can be proved of a message."""
     message = story.message
     state, delivery = MessageState(message.state), Delivery(message.delivery)
-    said = proof_words(state, delivery, accepted=message.accepted_at is not None)
+    said = proof_words(state, delivery, _grounds(story))
     addresses = len(recipients_of(message.recipient))
     if state is not MessageState.SENT or addresses < 2:
         return said
     return together(said, several_words(addresses, delivered(story)))
 
 
+def _grounds(story: Story) -> Grounds:
+    answers = [one.status for one in story.attempts if one.outcome == Verdict.SENT and one.status is not None]
+    return Grounds(
+        accepted=story.message.accepted_at is not None,
+        answered=answers[0] if answers else None,
+        word=any(_sent_by_word(one) for one in story.attempts),
+        attempts=len(story.attempts),
+        unsent=all(one.outcome in MAY_TRY_AGAIN for one in story.attempts),
+    )
+
+
+def _sent_by_word(attempt: Attempt) -> bool:
+    return attempt.settlement == Settlement.OPERATOR and attempt.settled_facts.get("decision") == "sent"
+
+
+def cause_of(message: Message) -> tuple[str | None, str | None]:
+    """The cause that says why a message is where it is; and the one that an earlier notice named."""
+    holds = cause_holds(MessageState(message.state), Delivery(message.delivery))
+    return (message.cause, None) if holds else (None, message.cause)
+
+
 def delivered(story: Story) -> int:
-    """How many receipts of delivery it has; with several addresses each has its own."""
+    """How many receipts of delivery are on record; one of them may be a repetition."""
     return sum(receipt.kind == ReceiptKind.DELIVERED for receipt in story.receipts)
 
 
@@ -80,13 +102,14 @@ def account(story: Story, orders: Sequence[RunOrder], zone: tzinfo) -> dict[str,
         "in_words": standing(message)._asdict(),
         "proves": proved(story)._asdict(),
         "reason": message.reason,
-        "cause": _cause(message.cause),
+        "cause": _cause(cause_of(message)[0]),
+        "earlier_cause": _cause(cause_of(message)[1]),
         "message_id": message.message_id,
         "deliveries": delivered(story),
         "timezone": str(zone),
-        **_times(message, zone),
+        **_times(story, zone),
         "attempts": [_attempt(one, zone) for one in story.attempts],
-        "receipts": [_receipt(one, zone) for one in story.receipts],
+        "receipts": [_receipt(story, one, zone) for one in story.receipts],
         "orders": [order(one, zone) for one in orders],
         "retry_of": None if story.earlier is None else _kin(story.earlier),
         "retried_in": [_kin(one) for one in story.later],
@@ -129,7 +152,6 @@ _TIMES = (
     "accepted_at",
     "not_accepted_at",
     "delivered_at",
-    "undelivered_at",
     "late_at",
     "expires_at",
     "not_before",
@@ -137,9 +159,10 @@ _TIMES = (
 )
 
 
-def _times(message: Message, zone: tzinfo) -> dict[str, Any]:
-    shown: dict[str, Any] = {name: _when(getattr(message, name), zone) for name in _TIMES}
-    return shown | {"sent_twice_at": _when(message.twin_at, zone)}
+def _times(story: Story, zone: tzinfo) -> dict[str, Any]:
+    shown: dict[str, Any] = {name: _when(getattr(story.message, name), zone) for name in _TIMES}
+    shown["undelivered_at"] = _when(undelivered_at(story), zone)
+    return shown | {"sent_twice_at": _when(story.message.twin_at, zone)}
 
 
 def _when(at: int | None, zone: tzinfo) -> dict[str, str | None] | None:
@@ -180,10 +203,10 @@ def _attempt(attempt: Attempt, zone: tzinfo) -> dict[str, Any]:
     }
 
 
-def _receipt(receipt: Receipt, zone: tzinfo) -> dict[str, Any]:
+def _receipt(story: Story, receipt: Receipt, zone: tzinfo) -> dict[str, Any]:
     return {
         "kind": receipt.kind,
-        "in_words": receipt_words(ReceiptKind(receipt.kind))._asdict(),
+        "in_words": words_of(story, receipt)._asdict(),
         "mailbox": receipt.mailbox,
         "sender": receipt.sender,
         "subject": receipt.subject,

@@ -245,15 +245,11 @@ _FIGURES: dict[str, Words] = {
 _NOTES = (
     Words(
         "I file messages/*.jsonl hanno una riga JSON per messaggio, nell'ordine dell'elenco, fino a mille "
-        "per file; "
-        "il nome del file è la prima riga dell'elenco che contiene. set-aside/*.jsonl ha le righe mai "
-        "divenute "
-        "messaggi.",
+        "per file; il nome del file è la prima riga dell'elenco che contiene. set-aside/*.jsonl ha le righe "
+        "mai divenute messaggi.",
         "The files messages/*.jsonl hold a line of JSON a message, in the list's order, up to a thousand a "
-        "file; a "
-        "file is named by the first row of the list in it. set-aside/*.jsonl holds the rows that never "
-        "became "
-        "messages.",
+        "file; a file is named by the first row of the list in it. set-aside/*.jsonl holds the rows that "
+        "never became messages.",
     ),
     Words(
         "Per mostrare un solo messaggio: `bulk-pec dossier CHIAVE -o x.zip`.",

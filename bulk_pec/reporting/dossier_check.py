@@ -19,8 +19,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from bulk_pec.domain.errors import BulkPecError, LedgerError, UsageError
-from bulk_pec.domain.exits import Reason
+from bulk_pec.domain.errors import DossierRefused, LedgerError, UsageError
 from bulk_pec.reporting.dossier_zip import (
     CENTRAL,
     LARGEST,
@@ -36,12 +35,6 @@ from bulk_pec.reporting.manifests import NotCanonical, parsed
 
 _PIECE = 1 << 20
 _MANIFEST_MOST = 1 << 28
-
-
-class DossierRefused(BulkPecError):
-    """The file is no dossier, or not as it was made."""
-
-    reason = Reason.DATA
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,21 +6,21 @@ frame that may run nothing and fetch nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from html import escape
-from typing import Any
 
-from bulk_pec.ledger.stories import RunOrder, Story
-from bulk_pec.reporting.account import proved, standing
+from bulk_pec.composing.pages import framed, page
+from bulk_pec.ledger.stories import Receipt, RunOrder, Story
+from bulk_pec.reporting.account import cause_of, proved, standing
 from bulk_pec.reporting.dossier_texts import STATEMENTS
 from bulk_pec.reporting.moments import both
-from bulk_pec.reporting.phrases import Words, cause_words, known_cause
+from bulk_pec.reporting.notices import words_of
+from bulk_pec.reporting.phrases import Words, cause_words, earlier_cause_words, known_cause
 from bulk_pec.reporting.reprint import Reprint
 from bulk_pec.reporting.timeline import timeline
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0; background: #fff; color: #111; }
 main { max-width: 52rem; margin: 1.5rem auto; padding: 0 1rem; }
@@ -36,30 +36,14 @@ section + section { border-top: 3px double #444; margin-top: 2.5rem; padding-top
 @media print { section + section { break-before: page; } iframe { height: 22cm; }
   tr { break-inside: avoid; } }
 """
-_PAGE = """\
-<!DOCTYPE html>
-<html lang="it">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
+_MAIN = """\
 <p><a href="#it">Italiano</a> · <a href="#en" lang="en">English</a></p>
 <section id="it" lang="it">
 {it}
 </section>
 <section id="en" lang="en">
 {en}
-</section>
-</main>
-</body>
-</html>
-"""
+</section>"""
 _HEADS: Mapping[str, Words] = {
     "title": Words("Fascicolo di un messaggio PEC", "Dossier of a certified message"),
     "run": Words("Lavorazione", "Run"),
@@ -84,7 +68,25 @@ _HEADS: Mapping[str, Words] = {
     "digest": Words("Impronta registrata (SHA-256)", "Recorded digest (SHA-256)"),
     "statements": Words("Avvertenze", "What this file is"),
     "body": Words("Testo", "Body"),
+    "kind": Words("Che cos'è", "What it is"),
+    "text": Words("Testo archiviato (SHA-256)", "Archived text (SHA-256)"),
+    "mailbox": Words("Nella casella", "In the mailbox"),
 }
+_WHOLE = Words(
+    "Il testo è mostrato in un riquadro: se è più lungo, in stampa ne manca la fine. "
+    "Intero è in letter/body.html, in questo fascicolo.",
+    "The text is shown in a frame: if it is longer, its end is missing in print. "
+    "The whole of it is letter/body.html, in this dossier.",
+)
+_LEFT = Words("non cancellata da questo programma", "not deleted by this program")
+_GONE = Words(
+    "non più elencata dalla casella; non cancellata da questo programma",
+    "no longer listed by the mailbox; not deleted by this program",
+)
+_ASKED = Words("questo programma ne ha chiesto la cancellazione", "this program asked for its deletion")
+_DELETED = Words(
+    "cancellata da questo programma, che lo chiese", "deleted by this program, which asked for it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +107,18 @@ class MessagePage:
             [
                 f"<h1>{_head('title', tongue)}</h1>",
                 self._facts(tongue),
+                _statements(tongue),
                 f"<h2>{_head('timeline', tongue)}</h2>",
                 self._timeline(tongue),
                 f"<h2>{_head('receipts', tongue)}</h2>",
                 self._receipts(tongue),
                 f"<h2>{_head('letter', tongue)}</h2>",
                 self._letter(tongue),
-                _statements(tongue),
             ]
         )
 
     def _facts(self, tongue: str) -> str:
         message, run = self.story.message, self.story.run
-        cause = known_cause(message.cause)
         pairs: list[tuple[str, str | None]] = [
             ("to", message.recipient),
             ("from", message.mailbox),
@@ -127,10 +128,16 @@ class MessagePage:
             ("run", f"{run.name} ({run.list_name})"),
             ("row", str(message.row)),
             ("state", _in(standing(message), tongue)),
-            ("cause", None if cause is None else _in(cause_words(cause), tongue)),
+            ("cause", self._cause(tongue)),
             ("proves", _in(proved(self.story), tongue)),
         ]
         return _list((_head(name, tongue), value) for name, value in pairs if value)
+
+    def _cause(self, tongue: str) -> str | None:
+        now, earlier = map(known_cause, cause_of(self.story.message))
+        if now is not None:
+            return _in(cause_words(now), tongue)
+        return None if earlier is None else _in(earlier_cause_words(earlier), tongue)
 
     def _timeline(self, tongue: str) -> str:
         rows = [
@@ -140,13 +147,25 @@ class MessagePage:
             )
             for event in timeline(self.story, self.orders)
         ]
-        return _table((_head("when", tongue), _head("what", tongue)), rows)
+        return _table([_head("when", tongue), _head("what", tongue)], rows)
 
     def _receipts(self, tongue: str) -> str:
         if not self.story.receipts:
             return f"<p>{_head('none', tongue)}</p>"
-        rows = [(one.date, f"{one.subject} — {one.sender}") for one in self.story.receipts]
-        return _table((_head("when", tongue), _head("what", tongue)), rows)
+        heads = [_head(name, tongue) for name in ("when", "kind", "what", "text", "mailbox")]
+        return _table(heads, [self._receipt(one, tongue) for one in self.story.receipts])
+
+    def _receipt(self, receipt: Receipt, tongue: str) -> list[str]:
+        """Its row: what the mailbox lists of it, and what became of its text and of itself."""
+        said = _in(words_of(self.story, receipt), tongue)
+        listed = f"{receipt.subject} — {receipt.sender}"
+        if receipt.deleted_at is not None:
+            kept = (
+                f"{_in(_DELETED if receipt.gone else _ASKED, tongue)}: {both(receipt.deleted_at, self.zone)}"
+            )
+        else:
+            kept = _in(_GONE if receipt.gone else _LEFT, tongue)
+        return [receipt.date, said, listed, receipt.text_digest or "–", kept]
 
     def _letter(self, tongue: str) -> str:
         printed, letter = self.reprint, self.reprint.letter
@@ -164,8 +183,8 @@ class MessagePage:
     def _body(self, body: str, tongue: str) -> str:
         if not self.reprint.body_is_html:
             return f"<pre>{escape(body)}</pre>"
-        framed = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">{body}'
-        return f'<iframe sandbox="" title="{_head("body", tongue)}" srcdoc="{escape(framed)}"></iframe>'
+        note = f"<p>{escape(_in(_WHOLE, tongue))}</p>"
+        return f"{note}\n{framed(body, _head('body', tongue))}"
 
 
 def run_page(
@@ -185,14 +204,14 @@ def run_page(
         rows = [(_in(figures[key], tongue), f"{counts.get(key, 0):,}") for key in figures]
         said = "".join(f"<p>{escape(_in(note, tongue))}</p>" for note in notes)
         return "\n".join(
-            [f"<h1>{escape(_in(title, tongue))}</h1>", said, _table(("", ""), rows), _statements(tongue)]
+            [f"<h1>{escape(_in(title, tongue))}</h1>", _statements(tongue), said, _table([], rows)]
         )
 
     return _page(title.it, section)
 
 
-def _page(title: str, section: Any) -> str:
-    return _PAGE.format(policy=_POLICY, style=_STYLE, title=escape(title), it=section("it"), en=section("en"))
+def _page(title: str, section: Callable[[str], str]) -> str:
+    return page(title, _STYLE, _MAIN.format(it=section("it"), en=section("en")))
 
 
 def _in(words: Words, tongue: str) -> str:
@@ -215,8 +234,9 @@ def _list(pairs: Iterable[tuple[str, str | None]]) -> str:
     )
 
 
-def _table(heads: tuple[str, str], rows: Iterable[tuple[str, str]]) -> str:
-    """A table of two columns; its heads are escaped already."""
-    top = f"<tr><th scope=col>{heads[0]}</th><th scope=col>{heads[1]}</th></tr>" if any(heads) else ""
-    body = "".join(f"<tr><td>{escape(one)}</td><td>{escape(other)}</td></tr>" for one, other in rows)
-    return f"<table>{top}{body}</table>"
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; its heads, if it has any, are escaped already."""
+    top = "".join(f"<th scope=col>{head}</th>" for head in heads)
+    cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
+    return f"<table>{f'<tr>{top}</tr>' if top else ''}{body}</table>"

@@ -30,6 +30,7 @@ class Ended:
         sends: Whether the command was to send: where it was not, what is pending is no reason, but for
             absences just accepted.
         bad_canary: Whether too much of the canary was lost: only a person can let the run go on.
+        room_made: Whether a full mailbox has room again.
     """
 
     stopped: Reason | None = None
@@ -39,6 +40,7 @@ class Ended:
     accepted: bool = False
     sends: bool = True
     bad_canary: bool = False
+    room_made: bool = False
 
 
 def exit_of(status: dict[str, Any], ended: Ended) -> Exit:
@@ -96,6 +98,8 @@ def _for_a_person(status: dict[str, Any]) -> list[str]:
             figures[_CONTRADICT] = figures.get(_CONTRADICT, 0) + finding["count"]
         elif finding["kind"] == Kind.FEWER_ADDRESSES:
             figures["taken for fewer addresses than asked"] = finding["count"]
+        elif finding["kind"] == Kind.AMBIGUOUS_DELIVERIES:
+            figures["with ambiguous deliveries"] = finding["count"]
     return [f"{count:,} {words}" for words, count in figures.items() if count]
 
 
@@ -143,7 +147,9 @@ def closing(status: dict[str, Any], exit_: Exit, ended: Ended | None = None, aga
             f"Needs a person (exit 3, canary): {left}too many of the canary did not arrive. "
             "To go on all the same, set sending.canary_min_delivered lower, or sending.canary to 0."
         )
-    if exit_.reason is Reason.IN_DOUBT:
+    if exit_.reason is Reason.MAILBOX_FULL and ended is not None and ended.room_made:
+        todo = f"room was made in the mailbox by deleting archived receipts: {_AGAIN}"
+    elif exit_.reason is Reason.IN_DOUBT:
         todo = _doubtful(status, ended or Ended(), run)
     else:
         when = f"after {again}" if again else "in the cap's next period"

@@ -8,21 +8,21 @@ from typing import Any
 
 from bulk_pec.domain.letters import recipients_of
 from bulk_pec.domain.outcomes import Verdict
-from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.states import SetAside
 from bulk_pec.domain.words import counted
 from bulk_pec.ledger.runs import Run
 from bulk_pec.ledger.stories import Aside, Attempt, Kin, Receipt, RunOrder, Story
 from bulk_pec.ledger.tracing import Match
-from bulk_pec.reporting.account import proved, standing
+from bulk_pec.reporting.account import cause_of, proved, standing
 from bulk_pec.reporting.moments import both
+from bulk_pec.reporting.notices import undelivered_at, words_of
 from bulk_pec.reporting.phrases import (
     aside_words,
     cause_words,
+    earlier_cause_words,
     known_cause,
     order_words,
     plain,
-    receipt_words,
     settled_words,
     verdict_words,
 )
@@ -44,7 +44,7 @@ def explained(story: Story, orders: Sequence[RunOrder], zone: tzinfo, then: str)
         *_what(story),
         *_stands(story, zone),
         *_attempts(story.attempts, zone),
-        *_receipts(story.receipts, zone),
+        *_receipts(story, zone),
         *_orders(orders, zone),
         *_kin(story),
         _line("Next", then),
@@ -116,18 +116,14 @@ def _stands(story: Story, zone: tzinfo) -> Iterator[str]:
     yield _line("State", standing(message).en)
     if message.reason:
         yield _line("Reason", plain(message.reason))
-    cause = known_cause(message.cause)
-    if cause is not None:
-        yield _line("Cause", f"{cause_words(cause).en}: {cause.advice.value}")
-    elif message.cause:
-        yield _line("Cause", plain(message.cause))
+    yield from _cause(*cause_of(message))
     yield _line("Proves", proved(story).en)
     times = {
         "Sent": message.sent_at,
         "Accepted": message.accepted_at,
         "Not accepted": message.not_accepted_at,
         "Delivered": message.delivered_at,
-        "Not delivered": message.undelivered_at,
+        "Not delivered": undelivered_at(story),
         "Sent twice": message.twin_at,
         "Expires": message.expires_at,
         "Asked for": message.asked_at,
@@ -135,6 +131,17 @@ def _stands(story: Story, zone: tzinfo) -> Iterator[str]:
     for head, at in times.items():
         if at is not None:
             yield _line(head, both(at, zone))
+
+
+def _cause(word: str | None, earlier: str | None) -> Iterator[str]:
+    """Why it was not delivered, and what to do; of what was delivered after all only what was said once."""
+    cause, past = known_cause(word), known_cause(earlier)
+    if cause is not None:
+        yield _line("Cause", f"{cause_words(cause).en}: {cause.advice.value}")
+    elif word:
+        yield _line("Cause", plain(word))
+    if past is not None:
+        yield _line("Cause", earlier_cause_words(past).en)
 
 
 def _attempts(attempts: Sequence[Attempt], zone: tzinfo) -> Iterator[str]:
@@ -187,11 +194,11 @@ def _fact(name: str, value: Any, zone: tzinfo) -> str:
     return f"{_FACTS.get(name, plain(name))}: {shown}"
 
 
-def _receipts(receipts: Sequence[Receipt], zone: tzinfo) -> Iterator[str]:
-    yield _line("Receipts", f"{len(receipts)}" if receipts else "none")
-    for one in receipts:
+def _receipts(story: Story, zone: tzinfo) -> Iterator[str]:
+    yield _line("Receipts", f"{len(story.receipts)}" if story.receipts else "none")
+    for one in story.receipts:
         when = both(one.at, zone) if one.at is not None else f"date as listed: {plain(one.date)}"
-        yield f"    {when}: {receipt_words(ReceiptKind(one.kind)).en}"
+        yield f"    {when}: {words_of(story, one).en}"
         yield f"       {plain(one.subject)}"
         yield f"       from {plain(one.sender)}, in {plain(one.mailbox)}{_kept(one)}"
 

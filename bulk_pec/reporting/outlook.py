@@ -29,6 +29,8 @@ class Prospects:
         older_copy: The run that shows that the ledger is an older copy; "": none does.
         canary: Where the run's canary stands; None: it has none.
         configured: Whether the mailbox it is bound to is in the configuration.
+        absence: Whether an absence may settle a doubt (`on_in_doubt` is "reconcile").
+        referenced: Whether subjects carry a reference, so that receipts name the message they are of.
     """
 
     now: int
@@ -39,6 +41,8 @@ class Prospects:
     older_copy: str = ""
     canary: CanaryState | None = None
     configured: bool = True
+    absence: bool = True
+    referenced: bool = True
 
 
 def next_step(story: Story, prospects: Prospects) -> str:
@@ -50,8 +54,8 @@ def next_step(story: Story, prospects: Prospects) -> str:
         case MessageState.SENDING:
             said = (
                 "A process is sending it now. If that process has died, the next start puts it in doubt, "
-                "reads the "
-                "inbox, and goes on from what it finds."
+                "reads the inbox, "
+                "and goes on from what it finds."
             )
         case MessageState.SENT:
             said = _sent(story, prospects)
@@ -62,10 +66,10 @@ def next_step(story: Story, prospects: Prospects) -> str:
         case MessageState.CANCELLED:
             said = "Nothing more: it will not be sent."
         case MessageState.ABANDONED:
-            said = (
-                "Nothing more by itself; should a receipt of it come all the same, it counts as sent. "
-                f"To send it after all: {_retry(story, 'abandoned')}."
-            )
+            comes = f"no receipt can be matched with it: {_UNNAMED}. "
+            if not _unmatchable(story.message, prospects):
+                comes = "should a receipt of it come all the same, it counts as sent. "
+            said = f"Nothing more by itself; {comes}To send it after all: {_retry(story, 'abandoned')}."
         case _:
             assert_never(state)
     return said
@@ -179,8 +183,10 @@ def _sent(story: Story, prospects: Prospects) -> str:
         case Delivery.OVERDUE:
             said = (
                 "A person decides: it may have arrived, and often the address is not certified; then "
-                f"{_retry(story, 'overdue')}. A receipt that comes late still counts."
+                f"{_retry(story, 'overdue')}."
             )
+            if not _unmatchable(message, prospects):
+                said += " A receipt that comes late still counts."
         case _:
             assert_never(delivery)
     if message.twin_at is not None:
@@ -198,6 +204,8 @@ def _awaited(message: Message, prospects: Prospects) -> str:
     since = message.accepted_at or message.sent_at
     what = "The delivery receipt" if message.accepted_at is not None else "A receipt"
     said = f"{what} is awaited: every run, and `bulk-pec reconcile`, reads the inbox."
+    if _unmatchable(message, prospects):
+        said = f"No receipt can be matched with it: {_UNNAMED}. A person may look for it in the webmail."
     if since is None:
         return said
     return f"{said} Without one it is overdue after {both(since + prospects.overdue_after, prospects.zone)}."
@@ -207,10 +215,21 @@ def _in_doubt(story: Story, prospects: Prospects) -> str:
     key = shlex.quote(story.message.key)
     decide = f"`bulk-pec settle {_name(story.run)} --sent|--resend|--abandon {key}`"
     why = f" It stays in doubt so far because: {prospects.doubt}." if prospects.doubt else ""
-    return (
-        f"The next start reads the inbox: a receipt ends the doubt, and so may its absence.{why} "
-        f"A person may look for it in the webmail and decide: {decide}."
-    )
+    if _unmatchable(story.message, prospects):
+        ends = f"No receipt can end the doubt: {_UNNAMED}."
+    elif prospects.absence:
+        ends = "The next start reads the inbox: a receipt ends the doubt, and so may its absence."
+    else:
+        ends = "The next start reads the inbox: a receipt ends the doubt, its absence does not."
+    return f"{ends}{why} A person may look for it in the webmail and decide: {decide}."
+
+
+_UNNAMED = "its subject carries no reference, and the service's message_id of it is not known"
+
+
+def _unmatchable(message: Message, prospects: Prospects) -> bool:
+    """Whether nothing that a receipt repeats is known of it."""
+    return not prospects.referenced and message.message_id is None
 
 
 def _todo(message: Message) -> str:

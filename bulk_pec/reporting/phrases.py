@@ -1,17 +1,13 @@
-"""What states, outcomes and receipts mean, in plain Italian and English. Pure; every value has its words.
-
-Sources for what proves what: DPR 68/2005 art. 6 (the receipts of acceptance and delivery), DM 2 November
-2005, technical rules 6, and RFC 6109 section 2. An HTTP answer of the provider's proves neither.
-"""
+"""What states, outcomes and receipts mean, in plain Italian and English. Pure; every value has its words."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import NamedTuple, assert_never
 
 from bulk_pec.domain.causes import Cause
 from bulk_pec.domain.outcomes import Verdict
 from bulk_pec.domain.receipts import ReceiptKind
+from bulk_pec.domain.settlements import Settlement
 from bulk_pec.domain.states import Delivery, MessageState, SetAside
 
 
@@ -25,16 +21,6 @@ class Words(NamedTuple):
 def together(*said: Words) -> Words:
     """Several sayings, one after the other."""
     return Words(" ".join(one.it for one in said), " ".join(one.en for one in said))
-
-
-class Settlement(StrEnum):
-    """How an attempt in doubt ended; the words that the ledger keeps (`attempts.settlement`)."""
-
-    RECEIPT = "receipt"
-    ABSENCE = "absence"
-    LATE_ANSWER = "late_answer"
-    OPERATOR = "operator"
-    POLICY = "policy"
 
 
 def plain(text: str) -> str:
@@ -60,7 +46,7 @@ def state_words(state: MessageState) -> Words:
         case MessageState.SENT:
             said = Words("inviato", "sent")
         case MessageState.REJECTED:
-            said = Words("rifiutato in via definitiva dal fornitore", "refused by the provider for good")
+            said = Words("rifiutato in via definitiva dal servizio", "refused by the service for good")
         case MessageState.IN_DOUBT:
             said = Words("in dubbio: può essere partito oppure no", "in doubt: it may or may not have left")
         case MessageState.CANCELLED:
@@ -97,117 +83,21 @@ def delivery_words(delivery: Delivery) -> Words:
             assert_never(delivery)
 
 
-_ACCEPTED = Words(
-    "La ricevuta di accettazione prova l'invio (DPR 68/2005, art. 6).",
-    "The ACCETTAZIONE proves that it was sent (DPR 68/2005 art. 6).",
-)
-_ANSWER_PROVES_NOTHING = Words(
-    "La risposta del servizio (HTTP 201) non prova né l'invio né la consegna.",
-    "The service's answer (HTTP 201) proves neither sending nor delivery.",
-)
-
-
-def proof_words(state: MessageState, delivery: Delivery, *, accepted: bool) -> Words:
-    """What can be proved of a message, in a sentence or two.
-
-    Args:
-        state: The message's.
-        delivery: Of a message that was sent.
-        accepted: Whether its ACCETTAZIONE is on record.
-    """
-    match state:
-        case MessageState.SENT:
-            return _of_sent(delivery, accepted=accepted)
-        case MessageState.PENDING | MessageState.SENDING:
-            return Words(
-                "Non c'è ancora nulla da provare: nessuna ricevuta ne attesta l'invio.",
-                "There is nothing to prove yet: no receipt says that it was sent.",
-            )
-        case MessageState.REJECTED:
-            return Words(
-                "Il servizio non l'ha preso in carico: non è stato inviato.",
-                "The service did not take it: it was not sent.",
-            )
-        case MessageState.IN_DOUBT | MessageState.ABANDONED:
-            return Words(
-                "Nulla prova che sia stato inviato, e nulla che non lo sia stato.",
-                "Nothing proves that it was sent, and nothing that it was not.",
-            )
-        case MessageState.CANCELLED:
-            return Words("Non è stato inviato.", "It was not sent.")
-        case _:
-            assert_never(state)
-
-
-def several_words(addresses: int, delivered: int) -> Words:
-    """Of a message to several addresses: how many have a CONSEGNA. Each has one of its own, if it arrives.
-
-    Args:
-        addresses: Of the message.
-        delivered: Receipts of delivery on record.
-    """
-    return Words(
-        f"Ha {addresses} destinatari e {delivered} ricevute di avvenuta consegna; "
-        "l'elenco della casella non dice di chi.",
-        f"It has {addresses} addresses and {delivered} CONSEGNA; the mailbox's list does not say whose.",
-    )
-
-
-def _of_sent(delivery: Delivery, *, accepted: bool) -> Words:
-    sending = _ACCEPTED if accepted else _ANSWER_PROVES_NOTHING
-    match delivery:
-        case Delivery.NONE:
-            return _ANSWER_PROVES_NOTHING
-        case Delivery.ACCEPTED:
-            return together(_ACCEPTED, Words("La consegna non è provata.", "Delivery is not proved."))
-        case Delivery.DELIVERED:
-            delivered = Words(
-                "La ricevuta di avvenuta consegna prova che il messaggio è giunto nella casella del "
-                "destinatario, e quando, letto o no (DPR 68/2005, art. 6).",
-                "The CONSEGNA proves that it reached the recipient's mailbox, and when, read or not "
-                "(DPR 68/2005 art. 6).",
-            )
-            return together(_ACCEPTED, delivered) if accepted else delivered
-        case Delivery.NOT_ACCEPTED:
-            return Words(
-                "L'avviso di non accettazione attesta che il messaggio non è stato inviato.",
-                "The notice of non-acceptance states that it was not sent.",
-            )
-        case Delivery.UNDELIVERED:
-            return together(
-                sending,
-                Words(
-                    "Un avviso di mancata consegna attesta che non è stato consegnato.",
-                    "A notice of non-delivery states that it was not delivered.",
-                ),
-            )
-        case Delivery.OVERDUE:
-            return together(
-                sending,
-                Words(
-                    "Né la consegna né la mancata consegna è attestata.",
-                    "Neither delivery nor non-delivery is stated by any receipt.",
-                ),
-            )
-        case _:
-            assert_never(delivery)
-
-
 def verdict_words(verdict: Verdict | None) -> Words:
     """What one attempt came to; None: its outcome is not on record yet."""
     match verdict:
         case None:
             said = Words("esito non ancora registrato", "outcome not on record yet")
         case Verdict.SENT:
-            said = Words("preso in carico dal servizio", "taken by the service")
+            said = Words("il servizio ha risposto positivamente", "the service answered that it took it")
         case Verdict.REJECTED:
             said = Words("rifiutato in via definitiva", "refused for good")
         case Verdict.NOT_SENT:
             said = Words("certamente non partito", "known not to have left")
         case Verdict.THROTTLED:
-            said = Words("non preso: troppe richieste", "not taken: too many requests")
+            said = Words("non accolto: troppe richieste", "not taken: too many requests")
         case Verdict.REFUSED:
-            said = Words("non preso: account rifiutato", "not taken: the account was refused")
+            said = Words("non accolto: account rifiutato", "not taken: the account was refused")
         case Verdict.IN_DOUBT:
             said = Words("in dubbio: può essere partito o no", "in doubt: it may or may not have left")
         case _:
@@ -274,6 +164,26 @@ def receipt_words(kind: ReceiptKind) -> Words:
     return said
 
 
+def notice_words(*, final: bool | None) -> Words:
+    """What a "maximum time" notice is: the 24 h one, which is final, the 12 h one, or either (None)."""
+    if final is None:
+        return receipt_words(ReceiptKind.LATE)
+    if final:
+        return Words(
+            "avviso di mancata consegna per superamento del tempo massimo di 24 ore: definitivo",
+            "24-hour notice of non-delivery, for exceeding the longest time: final",
+        )
+    return Words(
+        "avviso di mancata consegna per superamento del tempo massimo di 12 ore: non definitivo",
+        "12-hour notice of non-delivery, for exceeding the longest time: not final",
+    )
+
+
+def name_of(receipt: Words) -> Words:
+    """A receipt's name alone, out of what it is."""
+    return Words(receipt.it.partition(":")[0], receipt.en.partition(":")[0])
+
+
 def aside_words(state: SetAside) -> Words:
     """Why a row never became a message."""
     match state:
@@ -328,3 +238,14 @@ def cause_words(cause: Cause) -> Words:
 def known_cause(word: str | None) -> Cause | None:
     """The cause that the ledger names; None: none, or one that this version does not know."""
     return Cause(word) if word in set(Cause) else None
+
+
+def cause_holds(state: MessageState, delivery: Delivery) -> bool:
+    """Whether a notice's cause says why a message is where it is; else it is an earlier notice's."""
+    return state is MessageState.SENT and delivery in {Delivery.UNDELIVERED, Delivery.NOT_ACCEPTED}
+
+
+def earlier_cause_words(cause: Cause) -> Words:
+    """A cause that says no more why a message is where it is."""
+    said = cause_words(cause)
+    return Words(f"un avviso precedente diceva: {said.it}", f"an earlier notice said: {said.en}")

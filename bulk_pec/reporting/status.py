@@ -20,6 +20,25 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
+class Filling:
+    """How a mailbox fills.
+
+    Attributes:
+        address: Which.
+        share: How full it was when last read.
+        read_at: When that was; milliseconds since the epoch.
+        mark: The share from which nothing is sent from it.
+        full_at: When it comes to that, at the pace it has filled at; None: not foretold.
+    """
+
+    address: str
+    share: float
+    read_at: int
+    mark: float
+    full_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """What the configuration makes of a run.
 
@@ -32,6 +51,7 @@ class Terms:
         copy: The run whose receipts show that the ledger is an older copy, so that no run is sent; "": none.
         balance: Its last three-way balance as it was kept; None: none was drawn.
         causes: Of its messages that were refused or not delivered, how many have which cause; most first.
+        mailboxes: How full the mailboxes are, as far as that was read.
     """
 
     price: float
@@ -41,6 +61,7 @@ class Terms:
     copy: str = ""
     balance: Mapping[str, Any] | None = None
     causes: Mapping[Cause, int] = field(default_factory=dict)
+    mailboxes: tuple[Filling, ...] = ()
 
 
 def document(run: Run, figures: Figures, terms: Terms) -> dict[str, Any]:
@@ -92,10 +113,21 @@ def document(run: Run, figures: Figures, terms: Terms) -> dict[str, Any]:
             "foreign": figures.seen - matched - figures.unknown,
             "unknown": figures.unknown,
         },
+        "mailboxes": [_filling(one) for one in terms.mailboxes],
         "cost": round((messages["sent"] + messages["in_doubt"]) * terms.price, 2),
         "eta": iso(terms.eta) if waits and terms.eta is not None else None,
         "binding": terms.binding if waits else None,
         "updated_at": iso(figures.updated_at),
+    }
+
+
+def _filling(one: Filling) -> dict[str, Any]:
+    return {
+        "address": one.address,
+        "share": round(one.share, 4),
+        "read_at": iso(one.read_at),
+        "mark": one.mark,
+        "full_at": None if one.full_at is None else iso(one.full_at),
     }
 
 
@@ -195,6 +227,7 @@ def text(status: dict[str, Any], zone: tzinfo = UTC) -> str:
     lines += _held(status)
     lines.append(f"Cost so far: EUR {status['cost']:,.2f}. Attempts: {status['attempts']:,}.")
     lines += _outlook(status, zone)
+    lines += [_filled(one, zone) for one in status["mailboxes"]]
     lines += balance.lines(status["balance"]) if status["balance"] else []
     lines.append(
         "Every row is accounted for."
@@ -249,6 +282,14 @@ def _outlook(status: dict[str, Any], zone: tzinfo) -> list[str]:
         bound = f"; {binding} binds" if binding else ""
         return [f"The rest would be sent by {_local(status['eta'], zone)}{bound}."]
     return [f"Not all of the rest can be sent: {binding} binds."] if binding else []
+
+
+def _filled(one: dict[str, Any], zone: tzinfo) -> str:
+    """How full a mailbox was, and when it would count as full."""
+    line = f"{one['address']}: {one['share']:.0%} full when read, {_local(one['read_at'], zone)}"
+    if one["full_at"] is None:
+        return f"{line}."
+    return f"{line}; at this pace it comes to {one['mark']:.0%} on {_local(one['full_at'], zone)}."
 
 
 def _local(moment: str, zone: tzinfo) -> str:

@@ -8,16 +8,16 @@ from datetime import tzinfo
 from typing import Any
 
 from bulk_pec.domain.outcomes import Verdict
-from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.ledger.stories import Attempt, Receipt, RunOrder, Story
 from bulk_pec.reporting.moments import local_iso
+from bulk_pec.reporting.notices import words_of
 from bulk_pec.reporting.phrases import (
     Words,
     cause_words,
     known_cause,
+    name_of,
     order_words,
     plain,
-    receipt_words,
     settled_words,
     verdict_words,
 )
@@ -52,7 +52,7 @@ def timeline(story: Story, orders: Sequence[RunOrder] = ()) -> list[Event]:
     for attempt in story.attempts:
         events += _tried(attempt)
     for receipt in story.receipts:
-        events += _received(receipt)
+        events += _received(story, receipt)
     if story.message.twin_at is not None:
         said = Words("le ricevute mostrano che è partito due volte", "the receipts show that it left twice")
         events.append(Event(story.message.twin_at, said, "receipt"))
@@ -140,7 +140,9 @@ def _tried(attempt: Attempt) -> Iterator[Event]:
 
 def facts_of(attempt: Attempt) -> str:
     """What an attempt's answer was, in brackets; nothing where there was none."""
-    parts = [f"HTTP {attempt.status}"] if attempt.status is not None else []
+    status = f"HTTP {attempt.status}" if attempt.status is not None else ""
+    # The provider's words begin with it where it refused or failed.
+    parts = [status] if status and not (attempt.detail or "").startswith(status) else []
     parts += [f"message_id {plain(attempt.message_id)}"] if attempt.message_id else []
     parts += [plain(attempt.detail)[:_NAMED_MOST]] if attempt.detail else []
     if attempt.sent_to is not None and attempt.sent_to < attempt.units:
@@ -148,8 +150,9 @@ def facts_of(attempt: Attempt) -> str:
     return f" ({'; '.join(parts)})" if parts else ""
 
 
-def _received(receipt: Receipt) -> Iterator[Event]:
-    said = receipt_words(ReceiptKind(receipt.kind))
+def _received(story: Story, receipt: Receipt) -> Iterator[Event]:
+    said = words_of(story, receipt)
+    name = name_of(said)
     cause = known_cause(receipt.cause)
     why = Words("", "") if cause is None else cause_words(cause)
     more = Words(f" ({why.it})", f" ({why.en})") if cause is not None else why
@@ -157,15 +160,18 @@ def _received(receipt: Receipt) -> Iterator[Event]:
     if receipt.archived_at is not None:
         yield Event(
             receipt.archived_at,
-            Words("testo di una ricevuta archiviato", "a receipt's text was archived"),
+            Words(
+                f"testo archiviato: {name.it}, n. {receipt.archive_number} dell'archivio",
+                f"text archived: {name.en}, number {receipt.archive_number} of the archive",
+            ),
             "receipt",
         )
     if receipt.deleted_at is not None:
         yield Event(
             receipt.deleted_at,
             Words(
-                "chiesta al fornitore la cancellazione di una ricevuta dalla casella",
-                "the provider was asked to delete a receipt from the mailbox",
+                f"{name.it}: chiesta al servizio la cancellazione dalla casella",
+                f"{name.en}: the service was asked to delete it from the mailbox",
             ),
             "receipt",
         )

@@ -113,6 +113,7 @@ class Engine:
             stops=self._stops,
             full_at=self._options.mailbox_full_at,
             horizon=self._options.receipts_within,
+            lag=self._options.receipts_lag,
             clock=self._clock,
         )
 
@@ -244,6 +245,8 @@ class Engine:
             return
         try:
             draft = self._draft(message)
+            if self.space is not None:
+                self.space.carries(draft.weight // 2)
             async with self._freight.carried(draft.weight):
                 await self._send_draft(draft, source, poster)
         except Uncomposable as problem:

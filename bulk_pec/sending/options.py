@@ -31,6 +31,7 @@ class SendOptions:
         max_cost: EUR for the run, over all its starts; None for no limit.
         mailbox_full_at: Share of its quota that a mailbox must not come to, receipts still to come included.
         receipts_within: Seconds after which a receipt is not waited for any more.
+        receipts_lag: Seconds in which most receipts come: what a mailbox grew by is held against those.
     """
 
     concurrency: int
@@ -45,6 +46,7 @@ class SendOptions:
     max_cost: float | None = None
     mailbox_full_at: float = math.inf
     receipts_within: float = 26 * 3600.0
+    receipts_lag: float = 20.0
 
     def limits(self, boxes: Iterable[SendingMailbox]) -> Limits:
         """The caps and the budget, as the ledger keeps them."""

@@ -4,6 +4,10 @@ The quota is read at the start, after so many messages, and after each harvest b
 the estimate can reach the mark. A mailbox that would be filled beyond `mailbox_full_at` once all receipts
 that are due have come stops itself, not the others; so does one whose quota cannot be read. Where a reading
 takes long, its mailbox waits for it when what was known to be left is used up.
+
+Receipts come later than their messages leave, so what the box grew by is held against the messages that left
+long enough ago. While it is not known what a receipt takes, only so many messages may be out: the mailbox
+waits, and its quota is read every few seconds, until those before have had the time to show it.
 """
 
 from __future__ import annotations
@@ -31,6 +35,10 @@ PAGE = 1_000
 """Attempts that one call counts over: a few milliseconds, so that no intent waits for it."""
 FRESH = 600_000
 """Milliseconds for which the reading of the harvest before sending is good enough to begin with."""
+RECENT = 600_000
+"""Milliseconds after which a receipt that has not come so far is not reckoned to come beside the new ones."""
+POLL = 2.0
+"""Seconds between two looks at a mailbox that is held until its receipts have come, at most."""
 
 
 class Meter(Protocol):
@@ -46,26 +54,44 @@ class _Tank:
     """What is known of one mailbox.
 
     Attributes:
-        counted_from: The reading from which `due` is counted.
-        due: Receipts due, up to the attempt `upto`.
-        points: The receipts due and the usage at each look since.
+        counted_from: The reading from which receipts due are counted.
+        stale: Receipts that are due for so long that they are not reckoned to come beside the new ones.
+        ripe: Of messages that left since, up to the attempt `ripe_upto`: they have had the time to come.
+        unripe: Of those after it, at the last look.
+        low: The lowest usage since `counted_from`, and `ripe` by then.
         looks: How often it was looked at in this start.
         until_look: Receipts that come to be due before it is read again.
         left: Receipts that come to be due before it must have been read.
+        waits: Whether it is held until receipts have had the time to come.
+        outlook: At the last look.
         wanted: Set when it is to be read.
         busy: Held while stock is taken.
     """
 
     counted_from: Reading | None = None
-    due: int = 0
-    upto: int = 0
-    points: list[tuple[int, float]] = field(default_factory=list)
+    stale: int = 0
+    ripe: int = 0
+    ripe_upto: int = 0
+    unripe: int = 0
+    low: tuple[float, int] = (0.0, 0)
     looks: int = 0
     until_look: int = 0
     left: int = 0
+    waits: bool = False
     outlook: Outlook | None = None
     wanted: anyio.Event = field(default_factory=anyio.Event)
     busy: anyio.Lock = field(default_factory=anyio.Lock)
+
+    @property
+    def due(self) -> int:
+        """Receipts due in all."""
+        return self.stale + self.ripe + self.unripe
+
+    @property
+    def certain(self) -> bool:
+        """Whether what only sending has shown is all that it will: nothing is on its way, or it is full."""
+        one = self.outlook
+        return self.unripe <= 0 or (one is not None and one.usage >= one.mark)
 
 
 class Space:
@@ -79,6 +105,7 @@ class Space:
         stops: Told of what ends sending altogether.
         full_at: Share of the quota that receipts must not fill a mailbox beyond.
         horizon: Seconds after which a receipt is not waited for any more.
+        lag: Seconds after which most receipts have come.
         clock: For "now".
     """
 
@@ -92,6 +119,7 @@ class Space:
         stops: Stops,
         full_at: float,
         horizon: float,
+        lag: float,
         clock: Clock,
     ) -> None:
         self._thread = thread
@@ -101,6 +129,8 @@ class Space:
         self._stops = stops
         self._full_at = full_at
         self._horizon = horizon
+        self._lag = lag
+        self._letter: int | None = None
         self._clock = clock
         self._tanks = {box: _Tank() for box in boxes.by_id}
         boxes.on_begun(self._begun)
@@ -132,12 +162,18 @@ class Space:
         tank = self._tanks[box]
         while True:
             await tank.wanted.wait()
+            if tank.waits:
+                await anyio.sleep(min(POLL, self._lag / 4))
             await self.look(box)
 
     async def harvested(self, box: int) -> None:
         """A harvest beside sending has just read everything there is in a mailbox, and its quota."""
         if not self._boxes.stopped(box):
             await self._take_stock(box)
+
+    def carries(self, letter_bytes: int) -> None:
+        """A letter of this size, its text left out, is about to leave."""
+        self._letter = max(self._letter or 0, letter_bytes)
 
     def _begun(self, box: int, units: int) -> None:
         """A message to so many addresses is under way: that many CONSEGNE and an ACCETTAZIONE are due."""
@@ -170,42 +206,79 @@ class Space:
             if not readings:
                 return
             await self._count(box, tank, space.base(readings))
-            tank.outlook = self._outlook(tank, readings)
-            tank.wanted = anyio.Event()
+            learnt = space.growth(readings)
+            tank.outlook = self._outlook(tank, readings, learnt)
+            if tank.wanted.is_set():  # whoever waits for one that is not must still be woken by it
+                tank.wanted = anyio.Event()
             self._boxes.shares[box] = readings[-1].share
-            if tank.outlook.full:
+            if tank.outlook.full and (learnt is not None or tank.certain):
                 self._boxes.stop(box, Stopped(Reason.MAILBOX_FULL, _why_full(tank.outlook)))
                 return
-            ahead = space.stretch(tank.looks, tank.outlook)
+            self._go_on(box, tank, None if learnt is not None else self._unknown(tank, tank.outlook))
+
+    def _go_on(self, box: int, tank: _Tank, unknown: int | None) -> None:
+        """Until the next look; or not yet, where the receipts that are out must show first what they take."""
+        if tank.outlook is None:
+            return
+        ahead = space.stretch(tank.looks, tank.outlook, 0 if tank.outlook.full else unknown)
+        tank.until_look, tank.left, tank.waits = ahead.look, ahead.most, ahead.most <= 0
+        if tank.waits:
+            self._boxes.hold(box)
+            tank.wanted.set()
+        else:
             tank.looks += 1
-            tank.until_look, tank.left = ahead.look, ahead.most
             self._boxes.free(box)
 
-    def _outlook(self, tank: _Tank, readings: list[Reading]) -> Outlook:
+    def _unknown(self, tank: _Tank, outlook: Outlook) -> int:
+        """How many more receipts may be due while only what was sent shows what one takes."""
+        room = outlook.mark - outlook.usage
+        return space.unknown_receipts(room, self._letter, tank.ripe) - tank.unripe
+
+    def _outlook(self, tank: _Tank, readings: list[Reading], growth: float | None) -> Outlook:
         base, latest = space.base(readings), readings[-1]
-        tank.points.append((tank.due, latest.usage))
-        growth = space.growth(readings)
+        if latest.usage < tank.low[0]:
+            tank.low = latest.usage, tank.ripe
         if growth is None:
-            growth = space.grown_by_sending(tank.points)
+            used, ripe = tank.low
+            growth = space.grown_by_sending(latest.usage - used, tank.ripe - ripe)
         return Outlook(latest.usage, latest.capacity, base.usage, tank.due, growth, self._full_at)
 
     async def _count(self, box: int, tank: _Tank, base: Reading) -> None:
         """Count what is due: all of it where a harvest has come between, else what was sent since.
 
-        Page by page, so that no intent waits long.
+        And how much of it has had the time to come.
         """
+        now, lag = self._clock.now(), round(self._lag * 1000)
         if tank.counted_from is None or (base.at, base.seen) != (
             tank.counted_from.at,
             tank.counted_from.seen,
         ):
-            horizon = self._clock.now() - round(self._horizon * 1000)
-            tank.counted_from, tank.due, tank.points = base, 0, []
-            tank.upto = await self._thread.call(self._quotas.before, horizon)
-        last = await self._thread.call(self._quotas.last_attempt)
-        while tank.upto < last:
-            upto = min(last, tank.upto + PAGE)
-            tank.due += await self._thread.call(self._quotas.due, box, tank.upto, upto)
-            tank.upto = upto
+            tank.counted_from = base
+            horizon = await self._before(now - round(self._horizon * 1000))
+            tank.ripe_upto = max(horizon, await self._before(now - RECENT))
+            tank.stale, tank.ripe = await self._due(box, horizon, tank.ripe_upto), 0
+            await self._ripen(box, tank, base.at - lag)
+            tank.low = base.usage, tank.ripe
+        await self._ripen(box, tank, now - lag)
+        tank.unripe = await self._due(box, tank.ripe_upto, await self._thread.call(self._quotas.last_attempt))
+
+    async def _ripen(self, box: int, tank: _Tank, moment: int) -> None:
+        """Count as ripe what left before a moment."""
+        upto = await self._before(moment)
+        tank.ripe += await self._due(box, tank.ripe_upto, upto)
+        tank.ripe_upto = max(tank.ripe_upto, upto)
+
+    async def _before(self, moment: int) -> int:
+        return await self._thread.call(self._quotas.before, moment)
+
+    async def _due(self, box: int, after: int, last: int) -> int:
+        """Page by page, so that no intent waits long."""
+        due = 0
+        while after < last:
+            upto = min(last, after + PAGE)
+            due += await self._thread.call(self._quotas.due, box, after, upto)
+            after = upto
+        return due
 
 
 def _why_full(outlook: Outlook) -> str:

@@ -78,7 +78,7 @@ def upgrade() -> None:
             "carried_on",
             _BIG,
             nullable=True,
-            comment="harvests.id: the walk that died, whose pages this one did not read again",
+            comment="harvests.id: the dead walk whose pages it did not read again",
         ),
     )
     op.add_column(
@@ -95,6 +95,22 @@ def upgrade() -> None:
             server_default=sa.text("0"),
             nullable=False,
             comment="rows that are this walk's",
+        ),
+    )
+    op.add_column(
+        "harvests",
+        sa.Column(
+            "fell_at", _BIG, nullable=True, comment="when the total was last seen to fall during this walk"
+        ),
+    )
+    op.add_column(
+        "harvests",
+        sa.Column(
+            "whole",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+            comment="read all after a fall",
         ),
     )
 

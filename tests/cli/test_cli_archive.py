@@ -41,7 +41,8 @@ def test_run_archives_tells_causes_and_verify_finds_a_change(shell: Shell) -> No
     victim.write_bytes(victim.read_bytes() + b"!")
     broken = shell.call("archive", "verify")
     assert broken.code == 3
-    assert f"its file {victim.relative_to(shell.home / 'archivio' / ADDRESS)} was changed" in broken.stdout
+    assert f"its file {victim.relative_to(shell.home / 'archivio' / ADDRESS)} was changed; " in broken.stdout
+    assert "up to there" in broken.stdout
     copy = shell.call("archive", "verify", "archivio", "--json")
     assert copy.exit == (3, "attention")
     assert copy.document["held_against_ledger"] is False

@@ -77,6 +77,7 @@ def test_a_dossier_is_made_and_checked(shell: Shell, tmp_path: Path) -> None:
     checked = offline.call("dossier", "verify", "x.zip", "--sha256", made.document["sha256"])
     assert (checked.code, checked.stderr) == (0, ""), checked
     assert made.document["sha256"] in checked.stdout
+    assert "printed when it was made" in checked.stdout
     elsewhere.write_bytes(content.replace(b"info@quattro.example", b"info@quattrO.example", 1))
     answer = offline.call("dossier", "verify", "x.zip", "--json")
     assert answer.exit == (65, "data"), answer
@@ -108,6 +109,10 @@ def test_a_run_s_dossier_holds_all_rows_and_no_secret(shell: Shell) -> None:
         (["dossier", "--run", "lista", "--attachments", "-o", "y.zip"], "--attachments"),
         (["dossier", "001", "-o", "y.zip"], "2 messages or rows"),
         (["dossier", "row:3", "-o", "y.zip"], "it is invalid"),
+        (["dossier", "row:2", "-o", "y.zip"], "it is a duplicate"),
+        (["dossier", "004", "-o", "-"], "not to stdout"),
+        (["dossier", "", "-o", "y.zip"], "KEY is empty"),
+        (["explain", " "], "KEY is empty"),
         (["dossier", "\udcff", "-o", "y.zip"], "not UTF-8"),
         (["dossier", "004", "-o", "lista.csv"], "a file at lista.csv already"),
         (["dossier", "004", "-o", "lista.csv", "--force"], "the list the run was loaded from"),
@@ -117,7 +122,7 @@ def test_a_run_s_dossier_holds_all_rows_and_no_secret(shell: Shell) -> None:
 def test_what_makes_no_dossier_is_told_and_writes_nothing(shell: Shell, words: list[str], says: str) -> None:
     """Wrong words, several matches, a row that is no message, a file that must stay: 2, nothing changes."""
     refused(shell, *words, ends=(2, "usage"), words=[says])
-    assert not (shell.home / "y.zip").exists()
+    assert not any((shell.home / name).exists() for name in ("y.zip", "-"))
     assert (shell.home / "lista.csv").read_text(encoding="utf-8") == LIST
 
 

@@ -26,7 +26,7 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
     "wrong unit": ('settle_after = "0s"', "settle_after = '3 weeks'", ["sending.settle_after", "3 weeks"]),
     "secret in the file": ("[sending]", "[api]\ntoken = 'abc'\n[sending]", ["config.toml"]),
     "broken TOML": ("[sending]", "[sending\n", ["config.toml", "line"]),
-    "not yet": ("[receipts]", '[receipts]\narchive = "a"', ["receipts.archive"]),
+    "not yet": ("[sending]", '[observe]\nmetrics_file = "a"\n[sending]', ["observe.metrics_file"]),
     "ledger of another kind": ("sqlite:///ledger.db", "mysql://host/db", ["ledger.url"]),
     "no ledger": ("sqlite:///ledger.db", "ledger.db", ["ledger.url"]),
     "provider without TLS": ("http://127.0.0.1", "http://192.0.2.1", ["plain HTTP", "https"]),

@@ -32,6 +32,14 @@ def test_all_are_delivered_and_the_doubt_is_held(tmp_path: Path) -> None:
         assert document["receipts"]["matched"] == 6
         assert seen(provider.url)["posts"] == 4
 
+        told = shell.call("explain", "errore-500@quattro.example")
+        assert "No receipt can end the doubt" in told.stdout, told
+        assert shell.call("settle", "avvisi", "--sent").code == 0
+        told = shell.call("explain", "errore-500@quattro.example")
+        assert "No receipt can be matched with it" in told.stdout, told
+        assert "on the operator's word" in told.stdout
+        assert "HTTP 201" not in told.stdout
+
         shell.edit('on_in_doubt = "hold"\n', "")
         refused = shell.call("reconcile", "avvisi", "--json")
         assert refused.exit == (78, "config"), refused

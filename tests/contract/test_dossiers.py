@@ -9,6 +9,7 @@ import json
 import os
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +25,7 @@ from bulk_pec.ledger.runs import Run
 from bulk_pec.ledger.stories import Receipt
 from bulk_pec.reporting import dossier
 from bulk_pec.reporting.dossier_check import check
+from bulk_pec.reporting.dossier_page import MessagePage
 from bulk_pec.reporting.reprint import Press
 
 ANNA = Person("0451", "anna@example.org", "Anna & <b>figli</b>")
@@ -193,6 +195,40 @@ def test_the_page_opens_alone(ledger: Ledger, tmp_path: Path) -> None:
     assert page.count('iframe sandbox=""') == page.count("<iframe") == 2
     assert '<section id="it" lang="it">' in page
     assert '<section id="en" lang="en">' in page
+
+
+def test_the_page_says_first_what_it_is(ledger: Ledger, tmp_path: Path) -> None:
+    """What is proof, and where the signed originals are, stands before everything that could be taken for it.
+
+    Of each receipt it says what it is, the digest of its archived text, and whether this program deleted it.
+    """
+    run = loaded(ledger, [ANNA])
+    sent(ledger, run)
+    story = ledger.stories.of(run, run.first_id)
+    accepted, delivered = story.receipts
+    kept = replace(delivered, text_digest="e" * 64, deleted_at=NOW, gone=True)
+    printed = sources(run, composer(), ROME).press.print(story)
+    page = MessagePage(replace(story, receipts=(accepted, kept)), (), ROME, printed).html()
+    for tongue, words in {
+        "it": ["Che cosa è provato", "Avvertenze", "NON sono qui", "Cronologia", "Il testo è mostrato in un"],
+        "en": ["What is proved", "What this file is", "NOT here", "Timeline", "The text is shown in a frame"],
+    }.items():
+        section = page[page.index(f'<section id="{tongue}"') :]
+        places = [section.index(word) for word in words]
+        assert places == sorted(places), tongue
+    rows = [row for row in page.split("<tr>") if accepted.date in row or "e" * 64 in row]
+    assert len(rows) == 4
+    for row, words in zip(
+        rows,
+        [
+            ["ricevuta di accettazione: ", "<td>–</td>", "non cancellata"],
+            ["ricevuta di avvenuta consegna: ", "e" * 64, "cancellata da questo programma"],
+            ["ACCETTAZIONE: ", "<td>–</td>", "not deleted"],
+            ["CONSEGNA: ", "e" * 64, "deleted by this program"],
+        ],
+        strict=True,
+    ):
+        assert [word for word in words if word not in row] == []
 
 
 def test_a_doubt_and_its_end_are_told(ledger: Ledger, tmp_path: Path) -> None:

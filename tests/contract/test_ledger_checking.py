@@ -227,6 +227,12 @@ DAMAGES: dict[str, Damage] = {
     ),
     "an attempt of nobody": Damage("DELETE FROM workers", "orphans", "worker"),
     "a delete without a text": Damage("UPDATE receipts SET deleted_at = 1", "archive", "not archived"),
+    "a delete of an empty text": Damage(
+        "UPDATE receipts SET deleted_at = 1, archived_at = 1, "
+        "text_digest = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'",
+        "archive",
+        "not archived",
+    ),
     "an archive too short": Damage("UPDATE receipts SET archive_number = 7", "archive", "number 7"),
     "a receipt of nothing": Damage("UPDATE receipts SET message = 999999", "orphans", "is of message 999999"),
     "a message of no run": Damage(

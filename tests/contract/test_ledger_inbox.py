@@ -372,7 +372,7 @@ def test_any_order_and_repetition_of_receipts_gives_the_same_delivery(
         ends.append({name: message(ledger, identity)[name] for name in _COLUMNS})
     evidence = Evidence()
     for kind, at in receipts:
-        evidence = evidence.with_receipt(kind, NOW + at)
+        evidence = evidence.with_receipts([(kind, NOW + at)])
     assert ends[0] == ends[1]
     assert (ends[0]["state"], ends[0]["delivery"]) == ("sent", evidence.delivery.value)
     assert evidence.delivery in set(Delivery)

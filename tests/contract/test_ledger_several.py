@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import count
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.ledgers import (
@@ -18,10 +19,11 @@ from support.ledgers import (
     load,
     mail,
     message,
+    query,
     recount,
 )
 
-from bulk_pec.domain.receipts import FINAL_AFTER, RECEIPTS, Evidence, ReceiptKind
+from bulk_pec.domain.receipts import FINAL_AFTER, RECEIPTS, Evidence, Heard, ReceiptKind
 from bulk_pec.ledger.inbox import Mail
 from bulk_pec.ledger.ledger import Ledger
 
@@ -57,19 +59,68 @@ def test_delivered_takes_a_delivery_for_each_address(ledger: Ledger) -> None:
     assert message(ledger, first.id)["delivered_at"] == NOW + 9 * HOUR
 
 
-def test_mails_that_look_alike_on_one_page_are_several(ledger: Ledger) -> None:
-    """Two addresses with one provider, delivered in one second: one text, two ids, two deliveries."""
+def _twice(reference: str) -> tuple[Mail, Mail]:
+    """A CONSEGNA that the provider lists twice, under two ids: as it does for two addresses of one second."""
+    one = mail(ReceiptKind.DELIVERED, reference)
+    return one, replace(one, item=replace(one.item, item_id="another id"))
+
+
+def _ambiguous(desk: Desk) -> int:
+    """How many messages of the run the balance tells as ambiguous; a person must look at each."""
+    desk.ledger.balances.draw(desk.run, NOW)
+    balance = desk.ledger.balances.last(desk.run)
+    assert balance is not None
+    told = {one["kind"]: one["count"] for one in balance["findings"]}
+    assert balance["adds_up"] == (told == {})
+    return int(told.get("ambiguous_deliveries", 0))
+
+
+def test_mails_that_look_alike_count_once(ledger: Ledger) -> None:
+    """One text, two ids: repeated by the provider, or of two addresses. A person looks."""
     desk = _desk(ledger, "uno@example.org, due@example.org")
     first = desk.pending()[0]
     desk.sent(first)
-    one = mail(ReceiptKind.DELIVERED, first.reference)
-    other = replace(one, item=replace(one.item, item_id="another id"))
+    one, other = _twice(first.reference)
     assert _read(desk, one, one) == "none"
-    assert _read(desk, one, other) == "delivered"
+    assert _ambiguous(desk) == 0
+    assert _read(desk, one, other) == "none"
+    assert len(query(ledger, "SELECT id FROM receipts")) == 2
+    assert _ambiguous(desk) == 1
+    assert ledger.inbox.mark_overdue(desk.run, NOW + HOUR, NOW + 30 * HOUR) == 1
+    assert _ambiguous(desk) == 1
+    assert _read(desk, mail(ReceiptKind.DELIVERED, first.reference, at=NOW + HOUR)) == "delivered"
+    assert _ambiguous(desk) == 0
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_repeated_delivery_does_not_outweigh_a_notice(ledger: Ledger, order: int) -> None:
+    """Twice delivered to one of two, and not to the other: undelivered, in any order, and told."""
+    desk = _desk(ledger, "uno@example.org, due@example.org")
+    first = desk.pending()[0]
+    desk.sent(first)
+    mails = [*_twice(first.reference), mail(ReceiptKind.UNDELIVERED, first.reference)]
+    for one in ([mails[2]], mails[:2])[::order]:
+        state = _read(desk, *one)
+    assert state == "undelivered"
+    assert message(ledger, first.id)["delivered_at"] is None
+    assert _ambiguous(desk) == 1
+
+
+def test_deliveries_of_two_sendings_do_not_add_up(ledger: Ledger) -> None:
+    """It left twice: one address may have both copies, the other none."""
+    desk = _desk(ledger, "uno@example.org, due@example.org")
+    first = desk.pending()[0]
+    desk.sent(first)
+    copies = [
+        mail(ReceiptKind.DELIVERED, first.reference, at=NOW + at, message_id=f"202608261000350{at}")
+        for at in (1, 2)
+    ]
+    assert _read(desk, *copies) == "none"
+    assert _ambiguous(desk) == 1
 
 
 def test_undelivered_is_a_final_notice_for_one_of_them(ledger: Ledger) -> None:
-    """It needs a person as soon as one surely has it not; deliveries of all win, however late."""
+    """It needs a person as soon as one surely has it not; that as many CONSEGNA come makes it ambiguous."""
     desk = _desk(ledger)
     first = desk.pending()[0]
     desk.sent(first)
@@ -77,8 +128,10 @@ def test_undelivered_is_a_final_notice_for_one_of_them(ledger: Ledger) -> None:
     assert _read(desk, mail(ReceiptKind.UNDELIVERED, first.reference)) == "undelivered"
     assert message(ledger, first.id)["reason"] == "not delivered"
     assert _read(desk, mail(ReceiptKind.DELIVERED, first.reference, at=NOW + 1)) == "undelivered"
-    assert _read(desk, mail(ReceiptKind.DELIVERED, first.reference, at=NOW + 2)) == "delivered"
-    assert message(ledger, first.id)["reason"] is None
+    assert _ambiguous(desk) == 0
+    assert _read(desk, mail(ReceiptKind.DELIVERED, first.reference, at=NOW + 2)) == "undelivered"
+    assert message(ledger, first.id)["reason"] == "not delivered"
+    assert _ambiguous(desk) == 1
 
 
 def test_one_address_is_as_it_was(ledger: Ledger) -> None:
@@ -165,6 +218,8 @@ def test_any_order_and_repetition_gives_the_same(
             _read(desk, *shuffled[begin:stop])
         row = message(ledger, first.id)
         ends.append({name: row[name] for name in _COLUMNS})
-    evidence = Evidence.of_several([(kind, NOW + at) for kind, at in receipts], addresses)
+    said = [(kind, NOW + at) for kind, at in receipts]
+    heard = [Heard(kind, at) for kind, at in said]
+    evidence = Evidence.of_several(heard, addresses) if addresses > 1 else Evidence().with_receipts(said)
     assert ends[0] == ends[1]
     assert (ends[0]["delivery"], ends[0]["delivered_at"]) == (evidence.delivery.value, evidence.delivered_at)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from support.intake import Home
+from support.ledgers import load
 
+from bulk_pec.cli.forecasting import terms
 from bulk_pec.cli.plan import planned
 from bulk_pec.cli.space import free_by_mailbox
 from bulk_pec.clock import SystemClock
@@ -79,6 +81,24 @@ def test_what_mails_were_seen_to_take_is_what_a_plan_reckons_with(home: Home) ->
     with session.ledger("write") as ledger, ledger.database.transaction() as connection:
         ledger.database.execute(connection, "UPDATE quotas SET at = at - 90000000")
     assert planned(home.session(), found).forecast.free_bytes is None
+
+
+def test_a_status_forecasts_with_the_room_that_is_known(home: Home) -> None:
+    """Nearly full: nothing more can be sent and the space binds. Filling: it is foretold when it is full."""
+    now, session = SystemClock().now(), home.session()
+    with session.ledger("write") as ledger:
+        run = load(ledger, 20)
+        box = ledger.inbox.mailbox_id(ADDRESS)
+        _read(ledger, box, now - 7_200_000, 100_000, 100)
+        _read(ledger, box, now - 3_600_000, 300_000, 200)
+        some = terms(session.config(), ledger, run, ledger.views.figures(run), now)
+        assert (some.binding, some.eta is None) == ("rate", False)
+        (filling,) = some.mailboxes
+        assert (filling.address, filling.share, filling.mark) == (ADDRESS, 0.3, 0.9)
+        assert filling.full_at == now - 3_600_000 + 3 * 3_600_000
+        _read(ledger, box, now, 990_000, 300)
+        full = terms(session.config(), ledger, run, ledger.views.figures(run), now)
+        assert (full.binding, full.eta, full.mailboxes[0].full_at) == ("mailbox_space", None, None)
 
 
 def _read(ledger: Ledger, box: int, at: int, usage: int, seen: int) -> None:

@@ -15,7 +15,11 @@ from support.ledgers import query
 
 from bulk_pec.domain.inbox import InboxItem, InboxPage
 from bulk_pec.domain.letters import Mailbox
+from bulk_pec.domain.receipts import ReceiptKind
+from bulk_pec.ledger.harvests import Walk
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.mails import Mail
+from bulk_pec.ledger.sightings import Page, Row, take
 from bulk_pec.receipts.harvest import Harvest, Harvester
 from bulk_pec.sending.committer import LedgerThread
 
@@ -208,3 +212,30 @@ async def test_mail_that_comes_to_an_empty_box_teaches_nothing_wrong(
     await room.harvest()
     (count,) = query(room.ledger, "SELECT COUNT(*) AS mails FROM receipts")
     assert count["mails"] == len(room.inbox.mails)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+async def test_alike_on_several_pages_are_no_proof_that_ids_move(room: Room, newest_first: bool) -> None:
+    """Somebody sends one newsletter many times in a second; two receipts look alike across a border."""
+    room.inbox.shape = Shape(newest_first=newest_first)
+    for _ in range(3 * SIZE):
+        room.inbox.put("POSTA CERTIFICATA: offerta", NOW)
+    room.inbox.on_read = lambda read: room.fill(1) if read == 2 else None
+    for _ in range(3):
+        await room.harvest()
+        assert room.mailbox()["ids_moved_at"] is None
+
+
+def test_one_alike_over_a_border_is_no_proof_that_ids_move() -> None:
+    """The last receipt of a page and the first of the next, perhaps one that was pushed on, perhaps two."""
+    ends = [
+        Mail(InboxItem(one, "posta@example.net", CONSEGNA, "oggi", NOW), ReceiptKind.DELIVERED, None)
+        for one in "78"
+    ]
+    known = Row("7", 1, known=True, ended=True, matched=True)
+    walk, rows = Walk(2, 1, (2,)), {ends[0].fingerprint: known}
+    taken = take(walk, [Page(1, (ends[0],)), Page(2, (ends[1],))], rows, past_known=True)
+    assert (taken.renamed, taken.moved) == (False, {})
+    known.counted_by = None
+    later = take(Walk(3, 1, (3,)), [Page(1, (ends[1],))], rows, past_known=True)
+    assert later.renamed, "first seen by its walk, under another id"

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -13,7 +14,7 @@ import orjson
 import pytest
 from support.errands import HOUR, Bench, bench, texts_in
 from support.inboxes import BOX, NOW
-from support.ledgers import query
+from support.ledgers import a_row, load, open_ledger, query
 
 from bulk_pec.domain.errors import LedgerError
 from bulk_pec.domain.exits import ExitCode
@@ -190,6 +191,27 @@ async def test_another_archive_is_not_added_to(ledger: Ledger, tmp_path: Path, h
         assert isinstance(done.error, LedgerError)
         assert done.error.exit.code == ExitCode.IO
         assert path.read_bytes() == before
+
+
+async def test_another_ledger_s_archive_is_not_added_to(tmp_path: Path) -> None:
+    """A ledger that has archived nothing meets a chain without one receipt of its own: nothing is added."""
+    folder = tmp_path / "archive"
+    with open_ledger(f"sqlite:///{tmp_path / 'a.db'}") as first:
+        async with bench(first, "mario") as desk:
+            await _archived(desk, folder)
+            before = (folder / BOX.address / FILE).read_bytes()
+            with open_ledger(f"sqlite:///{tmp_path / 'b.db'}") as second:
+                run = load(second, [a_row(1, "k9", "anna@ditta9.example")], now=NOW)
+                other = replace(desk, ledger=second, run=run)
+                await other.start(archive=folder).look_anew({other.box: BOX})
+                await other.send(1)
+                desk.wait(60)
+                await other.harvest()  # the inbox shows the first one's receipts too: they are not its own
+                done = await other.do(archive=folder)
+                assert done.error is not None
+                assert (done.archived, done.error.exit.code) == (0, ExitCode.IO)
+                assert "another ledger's" in done.error.what
+    assert (folder / BOX.address / FILE).read_bytes() == before
 
 
 async def test_a_full_disk_counts_nothing_half_written(

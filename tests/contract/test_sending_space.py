@@ -46,7 +46,7 @@ async def _sending(ours: Room, url: str) -> AsyncIterator[tuple[Engine, Harveste
             client,
             boxes=[ours.box()],
             composer=composer(),
-            options=replace(OPTIONS, mailbox_full_at=0.9),
+            options=replace(OPTIONS, mailbox_full_at=0.9, receipts_lag=0.2),
             clock=ours.clock,
             stops=ours.stops,
             watch=ours._watch,
@@ -61,7 +61,7 @@ async def _lost(url: str) -> int:
         return int((await http.get(f"{url}/_sandbox/state")).json()["receipts"]["lost"])
 
 
-async def test_however_fast_it_sends_no_receipt_is_lost(ledger: Ledger) -> None:
+async def test_a_small_box_whose_receipts_come_at_once_is_never_full(ledger: Ledger) -> None:
     """Nothing is known of the box before: it stops itself before it is full; a new start stops at once."""
     ours = room(ledger, 400)
     async with Sandbox(SMALL) as provider:

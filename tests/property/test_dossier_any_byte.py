@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.dossiers import bound
 
-from bulk_pec.reporting.dossier_check import Checked, DossierRefused, check
+from bulk_pec.domain.errors import DossierRefused
+from bulk_pec.reporting.dossier_check import Checked, check
 
 WHOLE = bound(
     {"README.txt": b"leggimi\n", "message.json": b'{"key": "1"}\n', "letter/body.html": b"<p>x</p>"}

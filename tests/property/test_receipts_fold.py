@@ -40,7 +40,7 @@ RECEIPT = st.tuples(st.sampled_from(ReceiptKind), st.integers(-48 * HOUR, 96 * H
 
 
 def _fold(receipts: list[tuple[ReceiptKind, int]]) -> Evidence:
-    return reduce(lambda evidence, receipt: evidence.with_receipt(*receipt), receipts, Evidence())
+    return reduce(lambda evidence, receipt: evidence.with_receipts([receipt]), receipts, Evidence())
 
 
 @given(SUBJECTS, SUBJECTS)
@@ -81,7 +81,7 @@ def test_a_fold_knows_no_repetition(receipts: list[tuple[ReceiptKind, int]]) -> 
     """Receipts come twice; the second changes nothing."""
     once = _fold(receipts)
     assert _fold(receipts + receipts) == once
-    assert all(once.with_receipt(*receipt) == once for receipt in receipts)
+    assert all(once.with_receipts([receipt]) == once for receipt in receipts)
 
 
 @given(st.lists(RECEIPT, max_size=8), st.integers(0, 96 * HOUR))

@@ -100,7 +100,7 @@ class VirtualProvider(httpx.AsyncBaseTransport):
     lags: Callable[[str], float] = lambda _: 0.0
     down: Callable[[int], bool] = lambda _: False
     refused: Callable[[str], int | None] = lambda _: None
-    receipts: Callable[[str], tuple[int, int] | None] = lambda _: (1, 3)
+    receipts: Callable[[str], tuple[float, float] | None] = lambda _: (1, 3)
     fails: Callable[[str], bool] = lambda _: False
     share: Callable[[int], float] = lambda _: 0.1
     shares: dict[str, Callable[[int], float]] = field(default_factory=dict)
@@ -164,8 +164,8 @@ class VirtualProvider(httpx.AsyncBaseTransport):
             subject = f"{letter['subject']} {number}"
             final = "AVVISO DI MANCATA CONSEGNA" if self.fails(recipient) else "CONSEGNA"
             user = letter["username"]
-            self.mail.append((at + minutes[0] * MINUTE, f"ACCETTAZIONE: {subject}", user))
-            self.mail.append((at + minutes[1] * MINUTE, f"{final}: {subject}", user))
+            self.mail.append((at + round(minutes[0] * MINUTE), f"ACCETTAZIONE: {subject}", user))
+            self.mail.append((at + round(minutes[1] * MINUTE), f"{final}: {subject}", user))
         return 201, {"success": True, "sent": 1, "message": "", "message_id": number}
 
     def _page(self, user: str, page: int, query: str | None) -> dict[str, object]:

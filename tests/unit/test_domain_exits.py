@@ -54,6 +54,7 @@ def test_every_promised_word_exists() -> None:
     [
         (errors.UsageError, 2),
         (errors.ListRefused, 65),
+        (errors.DossierRefused, 65),
         (errors.ProviderUnavailable, 69),
         (errors.LedgerError, 74),
         (errors.LedgerBusy, 75),
@@ -76,6 +77,7 @@ def test_no_error_is_left_out() -> None:
     assert {error.__name__ for error in errors.BulkPecError.__subclasses__()} == {
         "UsageError",
         "ListRefused",
+        "DossierRefused",
         "ProviderUnavailable",
         "LedgerError",
         "LedgerBusy",

@@ -6,7 +6,7 @@ from email.header import Header
 
 import pytest
 
-from bulk_pec.domain.receipts import FINAL_AFTER, RECEIPTS, Evidence, ReceiptKind, classify, rest_of
+from bulk_pec.domain.receipts import FINAL_AFTER, RECEIPTS, Evidence, Heard, ReceiptKind, classify, rest_of
 from bulk_pec.domain.states import Delivery
 from bulk_pec.domain.subjects import decoded
 
@@ -216,7 +216,7 @@ class TestFold:
     def _of(self, *receipts: tuple[ReceiptKind, float]) -> Delivery:
         evidence = Evidence()
         for kind, hours in receipts:
-            evidence = evidence.with_receipt(kind, SENT_AT + round(hours * HOUR))
+            evidence = evidence.with_receipts([(kind, SENT_AT + round(hours * HOUR))])
         return evidence.delivery
 
     def test_nothing_is_none(self) -> None:
@@ -305,7 +305,8 @@ class TestSeveralAddresses:
     """The delivery state of one message to several addresses."""
 
     def _of(self, addresses: int, *receipts: tuple[ReceiptKind, int]) -> Evidence:
-        return Evidence.of_several([(kind, SENT_AT + hours * HOUR) for kind, hours in receipts], addresses)
+        heard = [Heard(kind, SENT_AT + hours * HOUR) for kind, hours in receipts]
+        return Evidence.of_several(heard, addresses)
 
     @pytest.mark.parametrize("order", [1, -1])
     def test_delivered_is_a_delivery_for_each(self, order: int) -> None:
@@ -328,11 +329,27 @@ class TestSeveralAddresses:
     def test_undelivered_is_a_final_notice_beside_too_few(
         self, order: int, bad: tuple[ReceiptKind, int]
     ) -> None:
-        """One address that surely has it not is enough; a late delivery of all still wins."""
+        """One address that surely has it not is enough, whatever else is delivered, and however often.
+
+        A CONSEGNA may come twice, so that two beside a notice for two addresses prove nothing of the other.
+        """
         receipts = [(ReceiptKind.ACCEPTED, 0), (ReceiptKind.DELIVERED, 1), bad]
         assert self._of(2, *receipts[::order]).delivery is Delivery.UNDELIVERED
-        receipts.append((ReceiptKind.DELIVERED, 30))
-        assert self._of(2, *receipts[::order]).delivery is Delivery.DELIVERED
+        for hours in (1, 30, 31):
+            receipts.append((ReceiptKind.DELIVERED, hours))
+            assert self._of(2, *receipts[::order]).delivery is Delivery.UNDELIVERED
+            assert self._of(2, *receipts[::order]).delivered_at is None
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_two_sendings_do_not_add_up(self, order: int) -> None:
+        """One address may have both copies, and the other neither; what names no sending is of either."""
+        first, again, either = (
+            Heard(ReceiptKind.DELIVERED, SENT_AT + at, sending)
+            for at, sending in ((1, "one"), (2, "other"), (5, None))
+        )
+        assert Evidence.of_several([first, again][::order], 2).delivery is Delivery.NONE
+        found = Evidence.of_several([first, again, either][::order], 2)
+        assert (found.delivery, found.delivered_at) == (Delivery.DELIVERED, SENT_AT + 5)
 
     def test_an_early_notice_is_not_final(self) -> None:
         """After twelve hours nothing is said yet of any address."""

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from support.dossiers import bound
 
-from bulk_pec.domain.errors import LedgerError, UsageError
+from bulk_pec.domain.errors import DossierRefused, LedgerError, UsageError
 from bulk_pec.domain.exits import ExitCode
-from bulk_pec.reporting.dossier_check import DossierRefused, check
+from bulk_pec.reporting.dossier_check import check
 from bulk_pec.reporting.dossier_zip import MANIFEST, Binder, Filed, directory, header, safe
 from bulk_pec.reporting.manifests import NotCanonical, canonical, parsed
 

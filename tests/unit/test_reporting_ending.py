@@ -245,6 +245,13 @@ def test_fewer_addresses_need_a_person() -> None:
     assert exit_of(left, Ended(stopped=Reason.CAP)) == Exit.of(Reason.CAP)
 
 
+def test_ambiguous_deliveries_need_a_person() -> None:
+    """A message to several addresses with CONSEGNA that prove too little: 3, and said."""
+    status = _status(sent=1, delivered=1) | {"balance": _balance("ambiguous_deliveries", "person")}
+    assert exit_of(status, Ended()) == Exit.of(Reason.ATTENTION)
+    assert "2 with ambiguous deliveries" in closing(status, Exit.of(Reason.ATTENTION), Ended())
+
+
 @pytest.mark.parametrize("told", [{"balance": _balance("sent", "broken", 4)}, {"balanced": False}])
 def test_a_ledger_that_contradicts_itself_needs_a_person_first(told: dict[str, Any]) -> None:
     """3 whatever is left to send: and the last line says to send nothing more with it."""
@@ -254,3 +261,15 @@ def test_a_ledger_that_contradicts_itself_needs_a_person_first(told: dict[str, A
     words = closing(status, how, Ended(stopped=Reason.CAP))
     assert "Send nothing more with this ledger: `bulk-pec ledger check`" in words
     assert ("4 that contradict each other" in words) == ("balance" in told)
+
+
+def test_room_that_was_made_is_not_asked_for() -> None:
+    """A full mailbox is to be emptied; one that deleting has emptied only needs another start."""
+    status, full = _status(sent=1, none=1, pending=7), Exit.of(Reason.MAILBOX_FULL)
+    before = closing(status, full, Ended(stopped=Reason.MAILBOX_FULL))
+    after = closing(status, full, Ended(stopped=Reason.MAILBOX_FULL, room_made=True))
+    assert before.endswith("left: 7 to send; make room in the mailbox, then start the same command again.")
+    assert after.endswith(
+        "left: 7 to send; room was made in the mailbox by deleting archived receipts: "
+        "start the same command again."
+    )

@@ -12,9 +12,11 @@ import pytest
 from bulk_pec.domain.causes import Cause
 from bulk_pec.domain.outcomes import Verdict
 from bulk_pec.domain.receipts import ReceiptKind
+from bulk_pec.domain.settlements import Settlement
 from bulk_pec.domain.states import Delivery, MessageState, SetAside
 from bulk_pec.reporting import phrases
-from bulk_pec.reporting.phrases import Settlement, Words
+from bulk_pec.reporting.phrases import Words
+from bulk_pec.reporting.proving import Grounds, proof_words
 
 LEDGER = Path(__file__).resolve().parents[2] / "bulk_pec" / "ledger"
 
@@ -43,9 +45,9 @@ def test_what_is_proved_is_what_the_law_says() -> None:
     """ACCETTAZIONE proves sending, CONSEGNA delivery, and an answer of the service neither (DPR 68/2005)."""
 
     def proved(delivery: Delivery, *, accepted: bool = True) -> str:
-        return phrases.proof_words(MessageState.SENT, delivery, accepted=accepted).en
+        return proof_words(MessageState.SENT, delivery, Grounds(accepted=accepted, answered=201)).en
 
-    assert "proves neither sending nor delivery" in proved(Delivery.NONE, accepted=False)
+    assert "(HTTP 201) proves neither sending nor delivery" in proved(Delivery.NONE, accepted=False)
     assert "ACCETTAZIONE proves that it was sent" in proved(Delivery.ACCEPTED)
     assert "Delivery is not proved" in proved(Delivery.ACCEPTED)
     assert "CONSEGNA proves" in proved(Delivery.DELIVERED)
@@ -53,7 +55,7 @@ def test_what_is_proved_is_what_the_law_says() -> None:
     assert "not sent" in proved(Delivery.NOT_ACCEPTED)
     for delivery in (Delivery.UNDELIVERED, Delivery.OVERDUE):
         assert "ACCETTAZIONE proves" in proved(delivery)
-        assert "proves neither" in proved(delivery, accepted=False)
+        assert "No receipt proves that it was sent" in proved(delivery, accepted=False)
         assert "CONSEGNA proves" not in proved(delivery)
 
 
@@ -62,10 +64,56 @@ def test_what_is_proved_is_what_the_law_says() -> None:
 def test_only_a_consegna_proves_delivery(state: MessageState, delivery: Delivery) -> None:
     """Of no other state is it said, in either language, that delivery is proved."""
     for accepted in (True, False):
-        said = phrases.proof_words(state, delivery, accepted=accepted)
+        said = proof_words(state, delivery, Grounds(accepted=accepted))
         delivered = state is MessageState.SENT and delivery is Delivery.DELIVERED
         assert ("CONSEGNA proves" in said.en) == delivered
         assert ("avvenuta consegna prova" in said.it) == delivered
+
+
+@pytest.mark.parametrize("state", MessageState)
+@pytest.mark.parametrize("delivery", Delivery)
+@pytest.mark.parametrize(
+    "grounds", [Grounds(), Grounds(word=True), Grounds(attempts=2), Grounds(accepted=True)]
+)
+def test_an_answer_that_never_came_is_not_told(
+    state: MessageState, delivery: Delivery, grounds: Grounds
+) -> None:
+    """Where no attempt was answered with success, no success of HTTP is named, in either language."""
+    said = proof_words(state, delivery, grounds)
+    assert "HTTP 2" not in said.it + said.en
+
+
+def test_an_operator_s_word_is_told_as_such() -> None:
+    """A doubt settled as sent rests on that alone until a receipt comes."""
+    said = proof_words(MessageState.SENT, Delivery.NONE, Grounds(word=True, attempts=1))
+    assert said.en == "No receipt proves that it was sent. It counts as sent on the operator's word."
+    assert said.it == "Nessuna ricevuta ne prova l'invio. Vale come inviato sulla parola dell'operatore."
+
+
+def test_no_answer_proves_that_nothing_was_sent() -> None:
+    """HTTP 400 proves the contrary as little as HTTP 201 proves sending; cancelled says what was tried."""
+
+    def proved(state: MessageState, **grounds: Any) -> Words:
+        return proof_words(state, Delivery.NONE, Grounds(**grounds))
+
+    rejected = proved(MessageState.REJECTED, attempts=1)
+    assert rejected.en == "No receipt proves sending; the service answered that it did not take it."
+    assert "non è stato inviato" not in rejected.it
+    assert "was not sent" not in rejected.en
+    assert proved(MessageState.CANCELLED).en == "No attempt to send it was made."
+    unsent = proved(MessageState.CANCELLED, attempts=2, unsent=True).en
+    assert "No receipt proves sending; its 2 attempts are on record as not sent." in unsent
+    unsure = proved(MessageState.CANCELLED, attempts=2).en
+    assert "not sent" not in unsure
+    assert "no receipt proves sending" in unsure.lower()
+
+
+def test_no_term_of_art_is_borrowed() -> None:
+    """No answer of HTTP is called "presa in carico", a receipt between providers."""
+    said = [phrases.verdict_words(verdict).it for verdict in Verdict]
+    said += [phrases.state_words(state).it for state in MessageState]
+    said += [proof_words(state, Delivery.NONE, Grounds()).it for state in MessageState]
+    assert not re.search(r"in carico|fornitore", " ".join(said))
 
 
 def test_the_ledger_s_settlements_are_known() -> None:

@@ -14,7 +14,7 @@ from bulk_pec.domain.states import Delivery, MessageState, RunState
 from bulk_pec.ledger.canaries import Canary, CanaryState
 from bulk_pec.ledger.runs import Run
 from bulk_pec.ledger.views import Figures
-from bulk_pec.reporting.status import Terms, document, iso, text
+from bulk_pec.reporting.status import Filling, Terms, document, iso, text
 
 NOW = 1_800_000_000_000
 TERMS = Terms(price=0.05, eta=NOW + 37_000, binding="rate")
@@ -26,7 +26,7 @@ KEYS = {
     "receipts": ["seen", "matched", "foreign", "unknown"],
 }
 TOP = ["schema", "run", "state", "rows", "messages", "delivery", "balanced", "attempts", "receipts", "cost"]
-TOP += ["eta", "binding", "updated_at", "twins", "restored_at", "retry_of", "canary"]
+TOP += ["mailboxes", "eta", "binding", "updated_at", "twins", "restored_at", "retry_of", "canary"]
 TOP += ["balance", "older_copy", "causes", "sent_to_fewer"]
 
 
@@ -124,6 +124,20 @@ def test_in_words() -> None:
     assert "cancelled" not in said
     assert "Every row is accounted for." in said
     assert "The rest would be sent by 2027-01-15 08:00 (UTC); the rate binds." in said
+
+
+def test_how_full_the_mailboxes_are() -> None:
+    """Each that was read, a line; when it comes to the mark only where that is foretold."""
+    fills = Filling("a@example.com", 0.43, NOW, 0.9, NOW + 86_400_000)
+    stands = Filling("b@example.com", 0.1, NOW, 0.9)
+    shown = _document(terms=replace(TERMS, mailboxes=(fills, stands)))
+    assert [one["full_at"] for one in shown["mailboxes"]] == ["2027-01-16T08:00:00Z", None]
+    said = text(shown)
+    assert (
+        "a@example.com: 43% full when read, 2027-01-15 08:00 (UTC); "
+        "at this pace it comes to 90% on 2027-01-16 08:00 (UTC)."
+    ) in said
+    assert "b@example.com: 10% full when read, 2027-01-15 08:00 (UTC)." in said
 
 
 def _canaried(state: CanaryState | None) -> Terms:

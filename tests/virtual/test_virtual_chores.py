@@ -9,6 +9,7 @@ import anyio
 import pytest
 from support.ledgers import open_ledger
 from support.nights import Nights, play, rome, rules
+from support.pec import MAILBOX
 
 from bulk_pec.config import Window
 from bulk_pec.domain.calendar import Calendar
@@ -17,8 +18,13 @@ from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.nightly import Limits
 from bulk_pec.nightly.chores import LONGEST, Chores
 from bulk_pec.nightly.done import Done
+from bulk_pec.nightly.gauge import Gauge
 from bulk_pec.nightly.inboxes import Inboxes
+from bulk_pec.nightly.timekeeper import Timekeeper
+from bulk_pec.nightly.waiting import QUOTA_EVERY, Waiting
 from bulk_pec.sending.committer import LedgerThread
+from bulk_pec.sending.options import Stopped
+from bulk_pec.sending.stops import Stops
 
 ANY_TIME = Calendar("Europe/Rome")
 EVENING = "2026-11-23 21:00"
@@ -103,3 +109,45 @@ def test_when_they_end(ledger: Ledger) -> None:
             assert await chores.run() == 0, "no inbox was read: nothing is done"
 
     play(ledger, 5, "2026-11-23 21:30", once, rules(window))
+
+
+@pytest.mark.parametrize("makes_room", [True, False])
+def test_room_that_was_made_meanwhile_is_seen_at_once(ledger: Ledger, *, makes_room: bool) -> None:
+    """Once receipts were deleted the quota is asked at once, not after minutes; and told as it is now."""
+
+    async def once(nights: Nights) -> None:
+        nights.provider.share = lambda _: 0.95
+        parts, stops, done = nights._parts(Limits(wait=True)), Stops(), Done()
+        done.sent.stopped = {MAILBOX.address: Stopped(Reason.MAILBOX_FULL, "91% full")}
+        done.sent.awaited = (MAILBOX.address,)
+        stops.claims(Reason.MAILBOX_FULL, "91% full")
+
+        async def deletes() -> bool:
+            await anyio.sleep(10)
+            nights.provider.share = lambda _: 0.2 if makes_room else 0.94
+            return True
+
+        async with parts.provider() as provider:
+            gauge = Gauge(provider.listing, ledger.quotas, LedgerThread().call, nights.clock)
+            keeper = Timekeeper(ANY_TIME, nights.clock, stops)
+            waiting = Waiting(parts, done, keeper, stops, gauge, meanwhile=deletes)
+            since = nights.clock.running()
+            with anyio.move_on_after(QUOTA_EVERY - 1):
+                assert await waiting.over()
+        assert (nights.clock.running() - since < 20) == makes_room
+        if not makes_room:
+            assert done.sent.stopped[MAILBOX.address].note == "94% full"
+            assert not await waiting_for_room(nights, done, stops)
+
+    async def waiting_for_room(nights: Nights, done: Done, stops: Stops) -> bool:
+        parts = nights._parts(Limits(wait=True))
+        async with parts.provider() as provider:
+            gauge = Gauge(provider.listing, ledger.quotas, LedgerThread().call, nights.clock)
+            keeper = Timekeeper(ANY_TIME, nights.clock, stops)
+
+            async def nothing() -> bool:
+                return False
+
+            return await Waiting(parts, done, keeper, stops, gauge, meanwhile=nothing).has_room()
+
+    play(ledger, 3, EVENING, once, rules(ANY_TIME))
