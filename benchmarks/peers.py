@@ -24,7 +24,7 @@ _CONCURRENCY = 128
 _THREADS = 32
 """Celery's: more of them only wait for each other."""
 _LEAST_ANSWERED = 0.99
-"""A queue may give a job up when its connection ends: what it did answer is what counts, if it is nearly all."""
+"""A queue may give a job up when its connection ends: what it did answer counts, if it is nearly all."""
 PYTHON = Path(sys.prefix) / "peers" / "bin" / "python"
 _SCRIPT = Path(__file__).with_name("peer.py")
 

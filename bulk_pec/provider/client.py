@@ -20,7 +20,7 @@ from bulk_pec.provider import parsing, payload
 from bulk_pec.provider.address import checked_base_url, segment
 from bulk_pec.provider.outcomes import Asked, of_answer, without_answer
 from bulk_pec.provider.reading import Patience, Reader
-from bulk_pec.provider.transport import BeforeFirstByte, Post, Withheld
+from bulk_pec.provider.transport import BeforeFirstByte, Post, Route, Withheld
 from bulk_pec.provider.veil import Veil
 
 
@@ -57,15 +57,16 @@ class PecClient:
                 "The API token is empty or holds a character that cannot stand in an HTTP header.",
                 hint="Check the variable or file that token_env or token_file names.",
             )
-        self._send_url = httpx.URL(f"{self._base_url}/send")
-        self._send_headers = httpx.Headers(http.headers)
-        self._send_headers.update(
+        self._send_url = f"{self._base_url}/send"
+        headers = httpx.Headers(http.headers)
+        headers.update(
             {
                 "Authorization": f"Bearer {token.reveal()}",
                 "Content-Type": "application/json",
                 "Accept": "application/json",
             }
         )
+        self._route = Route(httpx.URL(self._send_url), headers)
         self._reader = Reader(http, token, patience or Patience(), now)
 
     async def send(
@@ -95,7 +96,7 @@ class PecClient:
         post = Post(self._http, before_first_byte, timeout=timeout)
         try:
             body = payload.encode(mailbox, letter)
-            answer = await post.answer(self._send_url, self._send_headers, body)
+            answer = await post.answer(self._route, body)
         except Withheld as withheld:
             if withheld.cause is not None:
                 raise withheld.cause from None
@@ -104,7 +105,7 @@ class PecClient:
             return without_answer(f"Timeout, {error}", began=post.began, veil=veil)
         except Exception as error:  # noqa: BLE001 - whatever it is, what counts is whether a byte had left
             return without_answer(_cause(error), began=post.began, veil=veil)
-        asked = Asked(str(self._send_url), len(letter.recipients))
+        asked = Asked(self._send_url, len(letter.recipients))
         return of_answer(answer, asked, now=self._now(), veil=veil)
 
     async def inbox_page(self, mailbox: Mailbox, page: int, query: str | None = None) -> InboxPage:
