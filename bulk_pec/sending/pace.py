@@ -17,6 +17,7 @@ import anyio
 from aiolimiter import AsyncLimiter
 
 from bulk_pec.domain.slots import MARGIN, Box, Slot, Wanted, pause
+from bulk_pec.sending.bell import Bell
 from bulk_pec.sending.boxes import Boxes
 from bulk_pec.sending.stops import Stops
 from bulk_pec.sending.timetable import TOLERANCE, Timetable, Turn
@@ -77,7 +78,7 @@ class Pace:
         self._paused: dict[int, float] = {}
         self._down_until = -math.inf
         self._given: Counter[int] = Counter()
-        self._changed = anyio.Event()
+        self._changed = Bell()
         stops.on_change(self._wake)
         boxes.on_change(self._wake)
 
@@ -86,8 +87,7 @@ class Pace:
         for waiter in [one for one in self._waiters if self._in_vain(one)]:
             self._waiters.remove(waiter)
             waiter.told.set()
-        self._changed.set()
-        self._changed = anyio.Event()
+        self._changed.ring()
 
     def _in_vain(self, waiter: _Waiter) -> bool:
         if self._stops.held_back or not self._boxes.may_wait(waiter.box):
@@ -149,9 +149,8 @@ class Pace:
         await self._change(min(ends, default=math.inf))
 
     async def _change(self, until: float) -> None:
-        changed = self._changed
         with anyio.move_on_after(max(_BREATH, until - anyio.current_time())):
-            await changed.wait()
+            await self._changed.heard()
 
     @property
     def _batch(self) -> int:
