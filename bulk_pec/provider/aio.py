@@ -206,6 +206,11 @@ class Arrived(httpx.AsyncByteStream):
         """A header's value; None: it is not there."""
         return self._response.headers.get(name)
 
+    def whole(self) -> bytes | None:
+        """The body, if all of it has come with the head; None: it is to be waited for."""
+        content = self._response.content
+        return content.read_nowait() if content.is_eof() and content.exception() is None else None
+
     def as_response(self) -> httpx.Response:
         """The same as httpx's."""
         return httpx.Response(

@@ -67,6 +67,7 @@ class PecClient:
             }
         )
         self._route = Route(httpx.URL(self._send_url), headers)
+        self._last_veil: tuple[Mailbox, Veil] | None = None
         self._reader = Reader(http, token, patience or Patience(), now)
 
     async def send(
@@ -92,7 +93,7 @@ class PecClient:
                 nothing left either.
             timeout: Seconds for connecting, and again from the first byte to the end of the answer.
         """
-        veil = Veil.over(self._token, mailbox)
+        veil = self._veil(mailbox)
         post = Post(self._http, before_first_byte, timeout=timeout)
         try:
             body = payload.encode(mailbox, letter)
@@ -107,6 +108,12 @@ class PecClient:
             return without_answer(_cause(error), began=post.began, veil=veil)
         asked = Asked(self._send_url, len(letter.recipients))
         return of_answer(answer, asked, now=self._now(), veil=veil)
+
+    def _veil(self, mailbox: Mailbox) -> Veil:
+        """The veil over what this mailbox's requests hold; most are of the mailbox before."""
+        if self._last_veil is None or self._last_veil[0] is not mailbox:
+            self._last_veil = mailbox, Veil.over(self._token, mailbox)
+        return self._last_veil[1]
 
     async def inbox_page(self, mailbox: Mailbox, page: int, query: str | None = None) -> InboxPage:
         """GET /inbox: one page of the inbox, or of what a search finds. "Result empty" is an empty page.

@@ -170,7 +170,10 @@ class Post:
         status, retry_after = arrived.status, arrived.header("retry-after")
         self._head = (status, None, retry_after)
         try:
-            body, flaw = await _body(arrived, LONGEST_ANSWER)
+            body, flaw = arrived.whole(), ""
+            if body is None or len(body) > LONGEST_ANSWER:
+                chunks = arrived if body is None else httpx.ByteStream(body)
+                body, flaw = await _body(chunks, LONGEST_ANSWER)
         finally:
             arrived.leave()
         return Answer(status, body, retry_after, flaw)
