@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 STAMP  := $(VENV)/.installed-dev
+# One more than cores: many tests wait for processes they started. Crash and command tests, the longest, come first.
+PROCESSES := $(shell $(PYTHON) -c "import os; print(min(4, (os.cpu_count() or 1) + 1))")
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -29,7 +31,7 @@ demo: $(READY) ## a simulated provider, a sample list, a whole run: no configura
 	@$(BIN)/bulk-pec demo
 
 test: $(STAMP) ## all tests that need only Python and make (a Postgres is started by the tests)
-	$(BIN)/python -m pytest -m "not strace" -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest tests/crash tests/cli tests -m "not strace" -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 check: lint types contracts ## lint, types and import contracts
 

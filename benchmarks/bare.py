@@ -30,6 +30,7 @@ from bulk_pec.ledger.claims import Block, PendingMessage
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.workers import Worker
 from bulk_pec.provider import payload
+from bulk_pec.provider.aio import asking
 from bulk_pec.provider.transport import open_http
 from bulk_pec.sending.writer import Writer
 
@@ -111,14 +112,14 @@ async def our_transport(config: Config, concurrency: int) -> AsyncIterator[list[
     async with open_http(timeout=_TIMEOUT, connections=concurrency) as http:
         url, headers = httpx.URL(f"{config.settings.api.base_url}/send"), httpx.Headers(http.headers)
         headers.update(_headers(config))
-        limits = httpx.Timeout(_TIMEOUT, pool=None).as_dict()
+        asked = asking("POST", url, headers)
 
         async def post(body: bytes) -> int:
-            request = httpx.Request(
-                "POST", url, headers=headers, content=body, extensions={"timeout": limits}
-            )
-            response = await http.send(request, auth=None)
-            return response.status_code
+            arrived = await http.straight.post(asked, body, connect=_TIMEOUT)
+            async for _ in arrived:
+                pass
+            arrived.leave()
+            return arrived.status
 
         yield [post]
 

@@ -29,13 +29,15 @@ _HEADERS = {
     "Accept": "application/json",
 }
 _CREATED = 201
+_PATIENCE = 300.0
 
 
 class Clock:
     """What so many jobs take, from the worker's start to the last answer: how it ends is not counted."""
 
     def __init__(self, jobs: int) -> None:
-        self._left, self._one = jobs, threading.Lock()
+        self._jobs, self._one = jobs, threading.Lock()
+        self._answered = 0
         self._took: dict[str, float] = {}
         self.ended = threading.Event()
 
@@ -46,15 +48,14 @@ class Clock:
     def answered(self) -> None:
         """One more answer was read."""
         with self._one:
-            self._left -= 1
-            if not self._left:
-                wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
-                self._took = {"wall": wall, "cpu": cpu}
+            self._answered += 1
+            self._took = {"wall": time.perf_counter() - self._wall, "cpu": time.process_time() - self._cpu}
+            if self._answered == self._jobs:
                 self.ended.set()
 
     def tell(self) -> None:
-        """Print it, as the last line."""
-        print(json.dumps(self._took), flush=True)
+        """Print it, as the last line. A queue may give a job up: then fewer were answered."""
+        print(json.dumps({**self._took, "answered": self._answered}), flush=True)
 
 
 @asynccontextmanager
@@ -146,7 +147,7 @@ def celery(database: str, url: str, bodies: list[str], concurrency: int) -> NoRe
     worker = app.Worker(pool="threads", concurrency=concurrency, loglevel="ERROR", quiet=True)
     clock.start()
     threading.Thread(target=worker.start, daemon=True).start()
-    clock.ended.wait()
+    clock.ended.wait(_PATIENCE)
     clock.tell()
     os._exit(0)  # its worker has threads that would be waited for
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -83,9 +84,12 @@ class Job:
         Raises:
             BulkPecError: It failed before any attempt. A later failure is part of the outcome.
         """
+        # What is loaded by now stays: to walk through it again and again cost a twelfth of a message.
+        gc.freeze()
         try:
             anyio.run(partial(self._rounds.send, reconcile=reconcile))
         finally:
+            gc.unfreeze()
             interrupt()  # the loop leaves the system's own handlers behind
 
     def reconcile(self) -> None:

@@ -114,6 +114,7 @@ class Calendar:
         self.days = None if days is None or len(set(days)) == len(WEEKDAYS) else frozenset(days)
         self.holidays = holidays
         self._zone = ZoneInfo(timezone)
+        self._last: tuple[int | None, Period] = None, Period("", "", "")
 
     def unrestricted(self) -> Calendar:
         """A calendar of the same time zone that is always open."""
@@ -220,8 +221,14 @@ class Calendar:
 
     def period(self, at_ms: int) -> Period:
         """The local day, month and year of a moment: caps are calendar periods."""
+        # Asked of every message, twice; within a second of UTC no clock on earth goes on to the next day.
+        second, found = self._last
+        if second == at_ms // 1000:
+            return found
         day = self.local(at_ms).date().isoformat()
-        return Period(day, day[:7], day[:4])
+        found = Period(day, day[:7], day[:4])
+        self._last = at_ms // 1000, found
+        return found
 
     def day_ends(self, at_ms: int) -> int:
         """The moment the next local calendar day begins."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from typing import NamedTuple
 
 from bulk_pec.domain.calendar import Calendar, Period
 from bulk_pec.domain.outcomes import Verdict
@@ -30,9 +31,8 @@ class Short(StrEnum):
     BUDGET = "budget"
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Account:
-    """A row of what was used.
+class Account(NamedTuple):
+    """A row of what was used. A tuple, for it is a key: each attempt looks into four of them.
 
     Attributes:
         scope: ``mailbox:<id>`` or ``run:<id>``.
@@ -187,8 +187,9 @@ def fitting(
     """
     taken: list[Charge] = []
     short: dict[int, Short] = {}
+    limited = sums.limits.any
     for charge in charges:
-        lacking = sums.short(charge, used)
+        lacking = sums.short(charge, used) if limited else None
         if lacking is None:
             sums.add(charge)
             taken.append(charge)

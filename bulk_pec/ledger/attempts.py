@@ -202,7 +202,7 @@ class Attempts:
         db = self._db
         batch = db.batch("wanted", id="bigint", number="int", block="bigint", mailbox="bigint", digest="text")
         lease = f"AND w.expires_at > {db.lease_now}" if db.is_postgres else ""
-        rows = db.execute(
+        rows = db.fetch(
             connection,
             f"WITH {batch} UPDATE messages SET state = 'sending', attempts = wanted.number, "
             "mailbox_id = wanted.mailbox, not_before = NULL, harvest_after = NULL FROM wanted "
@@ -237,8 +237,8 @@ class Attempts:
             worker=worker.id,
             now=now,
             **self._pace_now(now),
-        ).all()
-        taken = {row.id for row in rows}
+        )
+        taken = {row[0] for row in rows}
         return [intent for intent in intents if intent.message in taken]
 
     def _cancel_expired(
@@ -269,7 +269,7 @@ class Attempts:
             units="int",
             subject="text",
         )
-        rows = db.execute(
+        rows = db.fetch(
             connection,
             f"WITH {batch} INSERT INTO attempts (message, number, run_id, mailbox_id, worker_id, digest, "
             "quota_share, units, subject_digest, cost, opened_at) "
@@ -294,5 +294,5 @@ class Attempts:
             worker=worker.id,
             now=now,
             price=price,
-        ).all()
-        return {row.message: row.id for row in rows}
+        )
+        return {message: attempt for attempt, message in rows}

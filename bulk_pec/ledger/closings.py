@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row
 
@@ -69,15 +69,18 @@ class Closings:
             sent_to="int",
             detail="text",
         )
-        on_time = db.execute(
-            connection,
-            f"WITH {batch} UPDATE attempts SET closed_at = closed.at, outcome = closed.outcome, "
-            "status = closed.status, message_id = closed.message_id, sent_to = closed.sent_to, "
-            "detail = closed.detail FROM closed "
-            "WHERE attempts.id = closed.attempt AND attempts.closed_at IS NULL "
-            "RETURNING attempts.id, attempts.message, mailbox_id, units, cost, opened_at",
-            closed=db.rows(rows),
-        ).all()
+        on_time = [
+            _OnTime(*row)
+            for row in db.fetch(
+                connection,
+                f"WITH {batch} UPDATE attempts SET closed_at = closed.at, outcome = closed.outcome, "
+                "status = closed.status, message_id = closed.message_id, sent_to = closed.sent_to, "
+                "detail = closed.detail FROM closed "
+                "WHERE attempts.id = closed.attempt AND attempts.closed_at IS NULL "
+                "RETURNING attempts.id, attempts.message, mailbox_id, units, cost, opened_at",
+                closed=db.rows(rows),
+            )
+        ]
         punctual = {row.id for row in on_time}
         for row in on_time:
             _give_back(row, first[row.id].outcome.verdict, sums)
@@ -123,15 +126,15 @@ class Closings:
             wait="bigint",
             why="text",
         )
-        found = db.execute(
+        found = db.fetch(
             connection,
             f"WITH {batch} UPDATE messages SET state = moved.state, message_id = moved.message_id, "
             "sent_at = moved.sent_at, not_before = moved.wait, reason = moved.why FROM moved "
             "WHERE messages.id = moved.message AND messages.state = :before RETURNING messages.id",
             moved=db.rows(rows),
             before=before.value,
-        ).all()
-        return {row.id for row in found}
+        )
+        return {row[0] for row in found}
 
     def _complete_sent(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
         """A receipt outran the answer: the message is `sent` and stays so; its message_id may be new.
@@ -207,7 +210,18 @@ class Closings:
             self._mark_twins(connection, [row], changes)
 
 
-def _give_back(row: Row[Any], verdict: Verdict, sums: Sums) -> None:
+class _OnTime(NamedTuple):
+    """An attempt that is closed now: what it counted."""
+
+    id: int
+    message: int
+    mailbox_id: int
+    units: int
+    cost: int | None
+    opened_at: int
+
+
+def _give_back(row: Row[Any] | _OnTime, verdict: Verdict, sums: Sums) -> None:
     """What is known not to have left, or was refused, counts against nothing."""
     if verdict in COUNTS_NOT:
         sums.add(Charge(row.message, row.mailbox_id, row.units, row.opened_at, row.cost), -1)

@@ -44,7 +44,7 @@ def apply(db: Database, connection: Connection, run_id: int, changes: Changes, n
     if unknown:
         raise ValueError(f"no such counters: {sorted(unknown)}")
     sets = "".join(f", {column} = {column} + :{column}" for column in sorted(moved))
-    db.execute(
+    db.fetch(
         connection,
         f"UPDATE run_counts SET updated_at = :now{sets} WHERE run_id = :run",
         run=run_id,

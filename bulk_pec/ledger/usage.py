@@ -83,7 +83,7 @@ class Usage:
 
     def _select(self, connection: Connection, accounts: Iterable[Account], hold: str) -> dict[Account, int]:
         batch = self._db.batch("asked", scope="text", period="text")
-        rows = self._db.execute(
+        rows = self._db.fetch(
             connection,
             f"WITH {batch} SELECT usage.scope, usage.period, usage.used FROM usage JOIN asked "
             "ON usage.scope = asked.scope AND usage.period = asked.period "
@@ -101,11 +101,13 @@ class Usage:
         booked = {account: delta for account, delta in sorted(sums.by_account.items()) if delta}
         if not booked:
             return
-        used = self._select(connection, booked, self._db.hold("usage"))
-        if sums.over(used):
-            raise Overrun
+        # Where nothing is capped nothing can run over. Postgres is asked even so: it holds the rows in order.
+        if sums.limits.any or self._db.is_postgres:
+            used = self._select(connection, booked, self._db.hold("usage"))
+            if sums.over(used):
+                raise Overrun
         batch = self._db.batch("booked", scope="text", period="text", delta="bigint", cap="bigint")
-        rows = self._db.execute(
+        rows = self._db.fetch(
             connection,
             f"WITH {batch} UPDATE usage SET "
             "used = CASE WHEN usage.used + booked.delta > 0 THEN usage.used + booked.delta ELSE 0 END "
@@ -118,7 +120,7 @@ class Usage:
                     for one, delta in booked.items()
                 ]
             ),
-        ).all()
+        )
         taken = {Account(*row) for row in rows}
         lost = [account for account, delta in booked.items() if delta > 0 and account not in taken]
         if lost:

@@ -7,42 +7,14 @@ tunnel keeps its place in httpcore 1.0.9's pool for ever.
 What it tells, it tells through the `trace` extension of the request, as httpcore does: a coroutine
 function of an event's name and a mapping. There are three events: `CONNECTING`, `FIRST_BYTE`, `HUNG_UP`.
 
-Read in aiohttp 3.14 (``client.py``, ``client_reqrep.py``, ``connector.py``), as to sending twice and to
-bytes that leave unannounced:
-
-* A request's bytes are written by `ClientRequest.send` and nowhere else; `_Request.send` announces them
-  before it calls it.
-* `ClientSession._request` goes round again for a redirect (off here) and, for methods it holds to be
-  idempotent, when a kept connection was lost. DELETE is one of those, though a mail's id may shift after
-  a delete; so `_Request.send` sends once for each request of ours, whatever its method, and then refuses.
-* `AioTransport` goes round again for `_Dead` only, which is raised before the announcement: for a kept
-  connection, and no more often than the pool has places.
-* The CONNECT to a proxy is a plain `ClientRequest`, never a `_Request`, so it is not announced.
-* On Python 3.11 head and body are written by a task of its own, which starts after `send`; a cancellation
-  in between may leave nothing sent though `FIRST_BYTE` was told. That errs on the side of doubt.
-
-And as to whose answer is read (HTTP/1.1 pairs answers with requests by their order alone):
-
-* aiohttp parses what comes on an idle connection and hands it to whoever asks next. So a connection that
-  has spoken out of turn counts as hung up: bytes in aiohttp's buffers (`ResponseHandler.should_close`) or,
-  without TLS, in the kernel's. With TLS the kernel's may be a session ticket; the loop is let read them.
-* An answer that came before the request's last byte left this process is dropped with its connection, and
-  the request is in doubt: it may be somebody else's. So is an honest 401 or 413 to a body that was not read
-  to its end. "Left" is when `ClientRequest.write_bytes` has written all with nothing come in by then, and
-  the transport's write buffer is empty when the answer is read.
-* An answer too many that arrives after the request has left cannot be told from the right one.
+What it relies on in aiohttp is listed in `bulk_pec.provider.wire`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import io
-import select
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextvars import ContextVar
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import AsyncIterator
+from functools import lru_cache
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -50,51 +22,13 @@ import httpx
 from multidict import CIMultiDict
 from yarl import URL
 
-CONNECTING = "connection.connect_tcp.started"
-"""A connection is about to be opened: name look-up, TCP, proxy and TLS come now."""
-FIRST_BYTE = "http11.send_request_headers.started"
-"""The connection is open and the request's first byte is next. ``info["request"].method`` is bytes."""
-HUNG_UP = "connection.hung_up"
-"""After `FIRST_BYTE` was awaited: the connection is closed or out of step; nothing of the request left."""
-
-Trace = Callable[[str, Mapping[str, Any]], Awaitable[None]]
+from bulk_pec.provider.wire import LARGE, SMALL, Dead, InPieces, Pool, Request, Trace, Turn, answered
 
 KEEPALIVE = 4.0
 """Seconds an idle connection is kept: below the shortest idle time servers commonly have (5 s)."""
 
-_LARGE = 1 << 20  # bytes from which aiohttp wants a body as a file, to write it in pieces
 _OWN_HEADERS = frozenset({"User-Agent", "Accept", "Accept-Encoding", "Content-Type"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-class _Turn:
-    """One request of ours on its way through aiohttp.
-
-    Attributes:
-        trace: Whom to tell.
-        fresh: Whether a connection was opened for it in this round.
-        sent: Whether its bytes were handed to a connection.
-        written: Whether all of them were, before anything came back.
-        transport: Of that connection.
-    """
-
-    __slots__ = ("fresh", "sent", "trace", "transport", "written")
-
-    def __init__(self, trace: Trace | None) -> None:
-        self.trace = trace
-        self.fresh = False
-        self.sent = False
-        self.written = False
-        self.transport: asyncio.Transport | None = None
-
-    @property
-    def left(self) -> bool:
-        """Whether all its bytes have left this process, as far as the transport tells."""
-        transport = self.transport
-        return self.written and transport is not None and not transport.get_write_buffer_size()
-
-
-_turn_of_task: ContextVar[_Turn] = ContextVar("bulk_pec_turn")
 
 
 class AioTransport(httpx.AsyncBaseTransport):
@@ -110,8 +44,8 @@ class AioTransport(httpx.AsyncBaseTransport):
     def __init__(self, *, connections: int, context: ssl.SSLContext) -> None:
         self._connections = connections
         self._context = context
-        self._session: aiohttp.ClientSession | None = None
-        self._proxies: dict[tuple[str, str], str | None] = {}
+        self._pool: Pool | None = None
+        self._proxies: dict[tuple[str, str], URL | None] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request once and hand back the response, its body unread.
@@ -119,34 +53,64 @@ class AioTransport(httpx.AsyncBaseTransport):
         Raises:
             httpx.TransportError: The network or the server failed.
         """
-        trace = request.extensions.get("trace")
-        turn = _Turn(trace)
-        token = _turn_of_task.set(turn)
+        limits = request.extensions.get("timeout", {})
+        asked = asking(request.method, request.url, request.headers)
+        answer = await self.exchange(
+            asked,
+            await request.aread(),
+            timeout=_timeout(limits.get("connect"), limits.get("read")),
+            trace=request.extensions.get("trace"),
+        )
+        return answer.as_response()
+
+    async def post(
+        self, asked: Asking, body: bytes, *, connect: float, trace: Trace | None = None
+    ) -> Arrived:
+        """The same without httpx's objects, which cost as much as the exchange.
+
+        Args:
+            asked: Made once, used for many.
+            body: Of this request.
+            connect: Seconds for connecting. How long the answer may take, the caller sees to.
+            trace: Whom to tell.
+
+        Raises:
+            httpx.TransportError: The network or the server failed.
+        """
+        return await self.exchange(asked, body, timeout=_timeout(connect, None), trace=trace)
+
+    async def exchange(
+        self,
+        asked: Asking,
+        body: bytes,
+        *,
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - of each step
+        trace: Trace | None,
+    ) -> Arrived:
+        """Send a request once.
+
+        Raises:
+            httpx.TransportError: The network or the server failed.
+        """
         try:
-            response = await self._on_a_live_connection(request, turn)
+            return Arrived(await self._on_a_live_connection(asked, body, timeout, Turn(trace)))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise translated(error) from error
-        finally:
-            _turn_of_task.reset(token)
-        return httpx.Response(
-            response.status,
-            headers=list(response.raw_headers),
-            stream=_Body(response),
-            extensions={"http_version": b"HTTP/1.1"},
-        )
 
     async def aclose(self) -> None:
         """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
+        if self._pool is not None:
+            await self._pool.close()
 
-    async def _on_a_live_connection(self, request: httpx.Request, turn: _Turn) -> aiohttp.ClientResponse:
+    async def _on_a_live_connection(
+        self, asked: Asking, body: bytes, limits: aiohttp.ClientTimeout, turn: Turn
+    ) -> aiohttp.ClientResponse:
         """Request again while the pool hands out dead connections; each one met is closed and gone."""
         for _ in range(self._connections + 1):
             turn.fresh = False
             try:
-                response = await self._request(request, turn.trace)
-            except _Dead:
+                response = await self._request(asked, body, limits, turn)
+            except Dead:
                 if turn.fresh:
                     raise httpx.ConnectError("the connection was closed as soon as it was open") from None
                 continue
@@ -158,96 +122,100 @@ class AioTransport(httpx.AsyncBaseTransport):
             raise httpx.RemoteProtocolError(f"HTTP {response.status} came before the request had left whole")
         raise httpx.ConnectError("every connection met was closed")
 
-    async def _request(self, request: httpx.Request, trace: Trace | None) -> aiohttp.ClientResponse:
-        limits = request.extensions.get("timeout", {})
-        body = await request.aread()
-        return await self._opened().request(
-            request.method,
-            URL(str(request.url), encoded=True),
-            data=(_InPieces(body) if len(body) > _LARGE else body) or None,
-            headers=CIMultiDict((name.decode(), _text(value)) for name, value in request.headers.raw),
-            allow_redirects=False,
-            proxy=self._proxy(request.url),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=limits.get("connect"), sock_read=limits.get("read")
-            ),
-            trace_request_ctx=trace,
+    async def _request(
+        self, asked: Asking, body: bytes, limits: aiohttp.ClientTimeout, turn: Turn
+    ) -> aiohttp.ClientResponse:
+        pool = self._opened()
+        request = Request(
+            asked.method,
+            asked.url,
+            headers=asked.headers,
+            skip_auto_headers=asked.missing,
+            data=(InPieces(body) if len(body) > LARGE else body) or None,
+            loop=pool.loop_of_ours,
+            proxy=self._proxy(asked.url),
         )
+        request.turn = turn
+        request.at_once = len(body) <= SMALL
+        try:
+            conn = await pool.connect(request, [], limits)
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError("connecting took too long") from error
+        try:
+            return await answered(request, conn, limits)
+        except BaseException:
+            conn.close()
+            raise
 
-    def _opened(self) -> aiohttp.ClientSession:
-        """The session; it can be made only inside a running event loop."""
-        if self._session is None:
-            tracing = aiohttp.TraceConfig()
-            tracing.on_connection_create_start.append(_connecting)
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=self._connections, keepalive_timeout=KEEPALIVE, ssl=self._context
-                ),
-                request_class=_Request,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=_OWN_HEADERS,
-                auto_decompress=False,
-                trust_env=False,
-                trace_configs=[tracing],
-            )
-        return self._session
+    def _opened(self) -> Pool:
+        """The connections; the pool can be made only inside a running event loop."""
+        if self._pool is None:
+            self._pool = Pool(limit=self._connections, keepalive_timeout=KEEPALIVE, ssl=self._context)
+        return self._pool
 
-    def _proxy(self, url: httpx.URL) -> str | None:
-        origin = (url.scheme, url.host)
+    def _proxy(self, url: URL) -> URL | None:
+        origin = (url.scheme, url.host or "")
         if origin not in self._proxies:
-            self._proxies[origin] = proxy_for(*origin)
+            named = proxy_for(*origin)
+            self._proxies[origin] = None if named is None else URL(named)
         return self._proxies[origin]
 
 
-class _InPieces(io.BytesIO):
-    """A large body. To learn the size aiohttp asks for the buffer, for which BytesIO itself copies it all."""
+class Asking:
+    """What is the same in many requests, in aiohttp's words.
 
-    def __init__(self, body: bytes) -> None:
-        super().__init__(body)
-        self._body = body
+    Args:
+        method: In capitals.
+        url: Where to.
+        headers: All but Host and Content-Length; they may hold secrets.
 
-    def getbuffer(self) -> memoryview:
-        """The bytes it was made of."""
-        return memoryview(self._body)
+    Attributes:
+        missing: Headers that aiohttp would add, and must not; None: there is none of them.
+    """
 
+    __slots__ = ("headers", "method", "missing", "url")
 
-class _Dead(Exception):
-    """The pool handed out a connection that cannot be used; nothing was announced or sent."""
-
-
-class _Request(aiohttp.ClientRequest):
-    """A request that announces its first byte."""
-
-    async def send(self, conn: Any) -> aiohttp.ClientResponse:
-        """Announce, look whether the server is still there and silent, then send."""
-        if await _has_hung_up(conn):
-            raise _Dead
-        turn = _turn_of_task.get()
-        if turn.sent:
-            raise aiohttp.ClientPayloadError("the connection was lost before the answer")
-        if turn.trace is not None:
-            await turn.trace(FIRST_BYTE, {"request": SimpleNamespace(method=self.method.encode())})
-            if await _has_hung_up(conn):
-                await turn.trace(HUNG_UP, {})
-                raise aiohttp.ClientPayloadError("the connection was lost before the first byte")
-        turn.sent = True
-        turn.transport = conn.transport
-        response = await super().send(conn)
-        turn.written = turn.written or not self._body
-        return response
-
-    async def write_bytes(self, writer: Any, conn: Any, content_length: int | None = None) -> None:
-        """Write head and body; then look whether the server kept silent for so long."""
-        await super().write_bytes(writer, conn, content_length)
-        protocol = conn.protocol
-        _turn_of_task.get().written = protocol is not None and not protocol.should_close
+    def __init__(self, method: str, url: URL, headers: CIMultiDict[str]) -> None:
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.missing = [name for name in _OWN_HEADERS if name not in headers] or None
 
 
-class _Body(httpx.AsyncByteStream):
-    """A response's body as it arrives."""
+def asking(method: str, url: httpx.URL, headers: httpx.Headers) -> Asking:
+    """A request's head in aiohttp's words."""
+    # aiohttp will encode the values again, in UTF-8.
+    pairs = ((name.decode(), value.decode("utf-8", "replace")) for name, value in headers.raw)
+    return Asking(method, URL(str(url), encoded=True), CIMultiDict(pairs))
+
+
+class Arrived(httpx.AsyncByteStream):
+    """A response whose head has come, and its body as it arrives.
+
+    Attributes:
+        status: The HTTP status.
+        headers: As they came.
+    """
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
+        self.status = response.status
+        self.headers = response.raw_headers
+
+    def header(self, name: str) -> str | None:
+        """A header's value; None: it is not there."""
+        return self._response.headers.get(name)
+
+    def whole(self) -> bytes | None:
+        """The body, if all of it has come with the head; None: it is to be waited for."""
+        content = self._response.content
+        return content.read_nowait() if content.is_eof() and content.exception() is None else None
+
+    def as_response(self) -> httpx.Response:
+        """The same as httpx's."""
+        return httpx.Response(
+            self.status, headers=list(self.headers), stream=self, extensions={"http_version": b"HTTP/1.1"}
+        )
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
@@ -258,6 +226,10 @@ class _Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         """Give the connection back if the body was read to its end; close it otherwise."""
+        self.leave()
+
+    def leave(self) -> None:
+        """The same at once."""
         if self._response.content.at_eof():
             self._response.release()
         else:
@@ -304,48 +276,6 @@ def translated(error: Exception) -> httpx.TransportError:
     )
 
 
-async def _connecting(
-    session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceConnectionCreateStartParams
-) -> None:
-    trace: Trace | None = context.trace_request_ctx
-    _turn_of_task.get().fresh = True
-    if trace is not None:
-        await trace(CONNECTING, {})
-
-
-async def _has_hung_up(conn: Any) -> bool:
-    """Whether the server has closed this connection or spoken unasked, as far as this machine knows by now.
-
-    The kernel is asked too: the event loop may not have come round to the news.
-    """
-    if _is_lost(conn):
-        return True
-    news = _news(conn.transport)
-    if not news or news & ~select.POLLIN:
-        return bool(news)
-    if conn.transport.get_extra_info("ssl_object") is None:
-        return True
-    for _ in range(2):  # in the first the loop polls, in the second it has read
-        await asyncio.sleep(0)
-    return _is_lost(conn)
-
-
-def _is_lost(conn: Any) -> bool:
-    """Whether aiohttp knows that a connection is closed, or holds bytes of it that nobody asked for."""
-    protocol = conn.protocol
-    return protocol is None or not protocol.is_connected() or protocol.should_close
-
-
-def _news(transport: asyncio.Transport) -> int:
-    """What the kernel has to tell of a connection: the bits of ``poll``; 0 is nothing."""
-    sock = transport.get_extra_info("socket")
-    if sock is None or sock.fileno() < 0 or not hasattr(select, "poll"):
-        return 0
-    poll = select.poll()
-    poll.register(sock.fileno(), select.POLLIN | getattr(select, "POLLRDHUP", 0))
-    return sum(bits for _, bits in poll.poll(0))
-
-
-def _text(value: bytes) -> str:
-    """A header's value as aiohttp will encode it again, in UTF-8."""
-    return value.decode("utf-8", "replace")
+@lru_cache(maxsize=64)
+def _timeout(connect: float | None, read: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=read)

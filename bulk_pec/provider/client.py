@@ -20,7 +20,7 @@ from bulk_pec.provider import parsing, payload
 from bulk_pec.provider.address import checked_base_url, segment
 from bulk_pec.provider.outcomes import Asked, of_answer, without_answer
 from bulk_pec.provider.reading import Patience, Reader
-from bulk_pec.provider.transport import BeforeFirstByte, Post, Withheld
+from bulk_pec.provider.transport import BeforeFirstByte, Post, Route, Withheld
 from bulk_pec.provider.veil import Veil
 
 
@@ -57,15 +57,17 @@ class PecClient:
                 "The API token is empty or holds a character that cannot stand in an HTTP header.",
                 hint="Check the variable or file that token_env or token_file names.",
             )
-        self._send_url = httpx.URL(f"{self._base_url}/send")
-        self._send_headers = httpx.Headers(http.headers)
-        self._send_headers.update(
+        self._send_url = f"{self._base_url}/send"
+        headers = httpx.Headers(http.headers)
+        headers.update(
             {
                 "Authorization": f"Bearer {token.reveal()}",
                 "Content-Type": "application/json",
                 "Accept": "application/json",
             }
         )
+        self._route = Route(httpx.URL(self._send_url), headers)
+        self._last_veil: tuple[Mailbox, Veil] | None = None
         self._reader = Reader(http, token, patience or Patience(), now)
 
     async def send(
@@ -91,11 +93,11 @@ class PecClient:
                 nothing left either.
             timeout: Seconds for connecting, and again from the first byte to the end of the answer.
         """
-        veil = Veil.over(self._token, mailbox)
+        veil = self._veil(mailbox)
         post = Post(self._http, before_first_byte, timeout=timeout)
         try:
             body = payload.encode(mailbox, letter)
-            answer = await post.answer(self._send_url, self._send_headers, body)
+            answer = await post.answer(self._route, body)
         except Withheld as withheld:
             if withheld.cause is not None:
                 raise withheld.cause from None
@@ -104,8 +106,14 @@ class PecClient:
             return without_answer(f"Timeout, {error}", began=post.began, veil=veil)
         except Exception as error:  # noqa: BLE001 - whatever it is, what counts is whether a byte had left
             return without_answer(_cause(error), began=post.began, veil=veil)
-        asked = Asked(str(self._send_url), len(letter.recipients))
+        asked = Asked(self._send_url, len(letter.recipients))
         return of_answer(answer, asked, now=self._now(), veil=veil)
+
+    def _veil(self, mailbox: Mailbox) -> Veil:
+        """The veil over what this mailbox's requests hold; most are of the mailbox before."""
+        if self._last_veil is None or self._last_veil[0] is not mailbox:
+            self._last_veil = mailbox, Veil.over(self._token, mailbox)
+        return self._last_veil[1]
 
     async def inbox_page(self, mailbox: Mailbox, page: int, query: str | None = None) -> InboxPage:
         """GET /inbox: one page of the inbox, or of what a search finds. "Result empty" is an empty page.

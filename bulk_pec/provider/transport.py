@@ -10,7 +10,7 @@ time all the same, the second request is dropped before its first byte.
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -18,8 +18,10 @@ import anyio
 import httpx
 
 from bulk_pec import __version__
-from bulk_pec.provider.aio import CONNECTING, FIRST_BYTE, HUNG_UP, AioTransport
+from bulk_pec.clock import loop_time
+from bulk_pec.provider.aio import AioTransport, Arrived, Asking, asking
 from bulk_pec.provider.outcomes import Answer
+from bulk_pec.provider.wire import CONNECTING, FIRST_BYTE, HUNG_UP
 
 BeforeFirstByte = Callable[[], Awaitable[str | None]]
 """Awaited with the connection open and the request's first byte next. None lets it go; a text drops it."""
@@ -28,7 +30,15 @@ LONGEST_ANSWER = 1 << 20
 """Bytes of a response to POST /send that are read; a longer one cannot be the envelope."""
 
 
-def open_http(*, timeout: float, connections: int, verify: bool = True) -> httpx.AsyncClient:
+class Http(httpx.AsyncClient):
+    """An HTTP client whose transport can be asked without httpx's layers, which cost more than it."""
+
+    def __init__(self, transport: AioTransport, **settings: Any) -> None:
+        super().__init__(transport=transport, **settings)
+        self.straight = transport
+
+
+def open_http(*, timeout: float, connections: int, verify: bool = True) -> Http:
     """An HTTP client for the provider: HTTP/1.1, no redirects, no retries, no cookies.
 
     It follows the proxy and certificate settings of the environment (HTTPS_PROXY, SSL_CERT_FILE, …), but
@@ -41,8 +51,8 @@ def open_http(*, timeout: float, connections: int, verify: bool = True) -> httpx
     """
     context = httpx.create_ssl_context(verify=verify)
     context.set_alpn_protocols(["http/1.1"])
-    return httpx.AsyncClient(
-        transport=AioTransport(connections=connections, context=context),
+    return Http(
+        AioTransport(connections=connections, context=context),
         follow_redirects=False,
         # A session cookie given to one mailbox must not come along with the next one's request.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -65,11 +75,27 @@ class Withheld(Exception):
         self.cause = cause
 
 
+class Route:
+    """Where POSTs go and what stands at their head: made once, for many.
+
+    Args:
+        url: Where to.
+        headers: They hold the token.
+    """
+
+    __slots__ = ("asking", "headers", "url")
+
+    def __init__(self, url: httpx.URL, headers: httpx.Headers) -> None:
+        self.url = url
+        self.headers = headers
+        self.asking: Asking = asking("POST", url, headers)
+
+
 class Post:
     """One POST, sent once at most.
 
     Args:
-        http: From `open_http`.
+        http: From `open_http`; any other one is asked as httpx does.
         before_first_byte: See `BeforeFirstByte`.
         timeout: Seconds for connecting, and again for everything from the first byte to the end of the
             answer: a server that sends a byte now and then does not hold it longer.
@@ -89,7 +115,7 @@ class Post:
         self._scope = anyio.CancelScope()
         self._head: tuple[int, None, str | None] | None = None
 
-    async def answer(self, url: httpx.URL, headers: httpx.Headers, body: bytes) -> Answer:
+    async def answer(self, route: Route, body: bytes) -> Answer:
         """Send it and read the answer, as far as it can be read.
 
         Raises:
@@ -98,22 +124,27 @@ class Post:
             httpx.HTTPError, httpx.StreamError, OSError: As the transport raised them.
         """
         with self._scope:
-            return await self._exchange(url, headers, body)
+            return await self._exchange(route, body)
         if self._head is not None:
             return Answer(*self._head, flaw="it did not end in time")
         raise TimeoutError(f"nothing within {self._timeout:g} s")
 
-    async def _exchange(self, url: httpx.URL, headers: httpx.Headers, body: bytes) -> Answer:
-        # Not by `build_request`: parsing the URL and merging headers again cost a tenth of a message.
+    async def _exchange(self, route: Route, body: bytes) -> Answer:
+        if isinstance(self._http, Http):
+            straight = self._http.straight
+            arrived = await straight.post(route.asking, body, connect=self._timeout, trace=self._trace)
+            if arrived.header("content-encoding") is None:
+                return await self._read_straight(arrived)
+            return await self._read(arrived.as_response())
         limits = httpx.Timeout(self._timeout, pool=None).as_dict()
         extensions = {"timeout": limits, "trace": self._trace}
-        request = httpx.Request("POST", url, headers=headers, content=body, extensions=extensions)
+        request = httpx.Request("POST", route.url, headers=route.headers, content=body, extensions=extensions)
         response = await self._http.send(request, stream=True, auth=None, follow_redirects=False)
         return await self._read(response)
 
     async def _trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event == CONNECTING:
-            self._scope.deadline = anyio.current_time() + self._timeout
+            self._scope.deadline = loop_time() + self._timeout
         elif event == FIRST_BYTE and info["request"].method == b"POST":
             await self._first_byte_is_next()
         elif event == HUNG_UP:
@@ -133,33 +164,46 @@ class Post:
         if why is not None:
             raise Withheld(why)
         self.began = True
-        self._scope.deadline = anyio.current_time() + self._timeout
+        self._scope.deadline = loop_time() + self._timeout
+
+    async def _read_straight(self, arrived: Arrived) -> Answer:
+        status, retry_after = arrived.status, arrived.header("retry-after")
+        self._head = (status, None, retry_after)
+        try:
+            body, flaw = arrived.whole(), ""
+            if body is None or len(body) > LONGEST_ANSWER:
+                chunks = arrived if body is None else httpx.ByteStream(body)
+                body, flaw = await _body(chunks, LONGEST_ANSWER)
+        finally:
+            arrived.leave()
+        return Answer(status, body, retry_after, flaw)
 
     async def _read(self, response: httpx.Response) -> Answer:
         status, retry_after = response.status_code, response.headers.get("retry-after")
         self._head = (status, None, retry_after)
-        body, flaw = await _body(response, LONGEST_ANSWER)
+        try:
+            body, flaw = await _body(response.aiter_bytes(), LONGEST_ANSWER)
+        finally:
+            await response.aclose()
+            # httpx ties a response and its stream into a knot that holds the request, and so its body,
+            # until the garbage collector comes by: with large attachments that was most of the memory used.
+            response.stream = _NO_MORE
         return Answer(status, body, retry_after, flaw)
 
 
 _NO_MORE = httpx.ByteStream(b"")
 
 
-async def _body(response: httpx.Response, longest: int) -> tuple[bytes | None, str]:
-    """The body, or None and why it cannot be had whole. The response is closed in either case."""
-    chunks: list[bytes] = []
+async def _body(chunks: AsyncIterable[bytes], longest: int) -> tuple[bytes | None, str]:
+    """The body, or None and why it cannot be had whole."""
+    found: list[bytes] = []
     size = 0
     try:
-        async for chunk in response.aiter_bytes():
+        async for chunk in chunks:
             size += len(chunk)
             if size > longest:
                 return None, f"it is longer than {longest} bytes"
-            chunks.append(chunk)
+            found.append(chunk)
     except httpx.HTTPError as error:
         return None, type(error).__name__
-    finally:
-        await response.aclose()
-        # httpx ties a response and its stream into a knot that holds the request, and so its body, until
-        # the garbage collector comes by: with large attachments that was most of the memory used.
-        response.stream = _NO_MORE
-    return b"".join(chunks), ""
+    return b"".join(found), ""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import anyio
-
 from bulk_pec.domain.exits import Reason
+from bulk_pec.sending.bell import Bell
 from bulk_pec.sending.stops import Stops
 
 
@@ -23,17 +22,13 @@ class Allowance:
         self._left = limit
         self._stops = stops
         self._under_way = 0
-        self._changed = anyio.Event()
-        stops.on_change(self._wake)
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = anyio.Event()
+        self._changed = Bell()
+        stops.on_change(self._changed.ring)
 
     async def take(self) -> bool:
         """Take one attempt; False if none is left. Each one taken must come back through `settle`."""
         while self._left == 0 and self._under_way and not self._stops.asked:
-            await self._changed.wait()
+            await self._changed.heard()
         if self._left == 0:
             self._stops.claims(Reason.MAX_MESSAGES)
             return False
@@ -46,4 +41,4 @@ class Allowance:
         self._under_way -= 1
         if self._left is not None and not used:
             self._left += 1
-        self._wake()
+        self._changed.ring()

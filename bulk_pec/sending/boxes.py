@@ -60,11 +60,15 @@ class Boxes:
         """The mailboxes that may send now."""
         if self._spent is not None:
             return []
+        if not (self._resting or self._held or self._stopped):
+            return list(self.by_id)
         waiting = self._resting.keys() | self._held
         return [box for box in self.by_id if box not in waiting and not self.stopped(box)]
 
     def may_wait(self, box: int | None) -> bool:
         """Whether a message that only this mailbox may send, or any, can still hope for a slot."""
+        if box is None and not self._stopped:
+            return bool(self.by_id)
         return any(not self.stopped(one) for one in (self.by_id if box is None else (box,)))
 
     def stopped(self, box: int) -> bool:

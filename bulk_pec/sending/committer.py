@@ -9,12 +9,16 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from bulk_pec.clock import Clock
 from bulk_pec.domain.caps import Limits
-from bulk_pec.ledger.attempts import NO_LIMITS, Attempts, Closing, Intent, Refusal
+from bulk_pec.ledger.attempts import NO_LIMITS, Attempts, Closing, Intent, Refusal, Tick
 from bulk_pec.ledger.workers import Worker
+
+_TURNS = 3
+"""Turns of the event loop that a commit waits for what is just coming: no time, and a third fewer commits."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,12 +35,14 @@ class LedgerThread:
         return await anyio.to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self._one)
 
 
-class _Waiting:
-    """A caller that waits for the commit its intent is part of."""
+class _Batch:
+    """Intents and outcomes of one commit. Whoever asked for an intent waits for all of it."""
 
     def __init__(self) -> None:
+        self.intents: list[Intent] = []
+        self.closings: list[Closing] = []
         self.done = anyio.Event()
-        self.answer: int | Refusal | None = None
+        self.tick = Tick()
 
 
 class Committer:
@@ -63,8 +69,7 @@ class Committer:
         self._worker = worker
         self._clock = clock
         self._limits = limits
-        self._intents: list[tuple[Intent, _Waiting]] = []
-        self._closings: list[Closing] = []
+        self._next = _Batch()
         self._work = anyio.Event()
         self._idle = anyio.Event()
         self._committing = False
@@ -75,11 +80,11 @@ class Committer:
 
         Or, if the ledger refused it, why; None: its message is not to be sent from here.
         """
-        waiting = _Waiting()
-        self._intents.append((intent, waiting))
+        batch = self._next
+        batch.intents.append(intent)
         self._work.set()
-        await waiting.done.wait()
-        return waiting.answer
+        await batch.done.wait()
+        return batch.tick.opened.get(intent.message, batch.tick.refused.get(intent.message))
 
     def close(self, closing: Closing) -> None:
         """Have an outcome committed, durably and at once; nobody waits for it.
@@ -87,7 +92,7 @@ class Committer:
         The caller's next intent comes in the same commit or a later one, never before: so a process that
         dies leaves no more open attempts than it has callers. `settled` waits for all of them.
         """
-        self._closings.append(closing)
+        self._next.closings.append(closing)
         self._work.set()
 
     async def settled(self) -> None:
@@ -97,7 +102,7 @@ class Committer:
 
     @property
     def _busy(self) -> bool:
-        return bool(self._intents or self._closings or self._committing)
+        return bool(self._next.intents or self._next.closings or self._committing)
 
     async def run(self) -> None:
         """Commit whatever comes, until cancelled.
@@ -107,26 +112,25 @@ class Committer:
         """
         while True:
             await self._work.wait()
+            for _ in range(_TURNS):
+                await anyio.lowlevel.checkpoint()
             self._work = anyio.Event()
             await self._commit()
 
     async def _commit(self) -> None:
-        intents, self._intents = self._intents, []
-        closings, self._closings = self._closings, []
+        batch, self._next = self._next, _Batch()
         self._committing = True
         with anyio.CancelScope(shield=True):
-            tick = await self._thread.call(
+            batch.tick = await self._thread.call(
                 self._attempts.tick,
                 self._worker,
-                [intent for intent, _ in intents],
-                closings,
+                batch.intents,
+                batch.closings,
                 self._clock.now(),
                 self._limits,
             )
         self.commits += 1
-        for intent, waiting in intents:
-            waiting.answer = tick.opened.get(intent.message, tick.refused.get(intent.message))
-            waiting.done.set()
+        batch.done.set()
         self._committing = False
         if not self._busy:
             self._idle.set()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import anyio
 
@@ -24,19 +22,21 @@ class Freight:
         self._taken = 0
         self._waiting: deque[tuple[int, anyio.Event]] = deque()
 
-    @asynccontextmanager
-    async def carried(self, weight: int) -> AsyncIterator[None]:
+    def carried(self, weight: int) -> _Carried:
         """Hold room for `weight` bytes while the block runs; waits for it first."""
-        weight = min(weight, self._room)
+        return _Carried(self, min(weight, self._room))
+
+    async def take(self, weight: int) -> None:
+        """Wait for room, and take it."""
         if self._waiting or self._taken + weight > self._room:
             await self._turn(weight)
         else:
             self._taken += weight
-        try:
-            yield
-        finally:
-            self._taken -= weight
-            self._let_in()
+
+    def give_back(self, weight: int) -> None:
+        """There is room again."""
+        self._taken -= weight
+        self._let_in()
 
     async def _turn(self, weight: int) -> None:
         place = (weight, anyio.Event())
@@ -56,3 +56,19 @@ class Freight:
             weight, event = self._waiting.popleft()
             self._taken += weight
             event.set()
+
+
+class _Carried:
+    """Room that is held while a block runs."""
+
+    __slots__ = ("_freight", "_weight")
+
+    def __init__(self, freight: Freight, weight: int) -> None:
+        self._freight = freight
+        self._weight = weight
+
+    async def __aenter__(self) -> None:
+        await self._freight.take(self._weight)
+
+    async def __aexit__(self, *failed: object) -> None:
+        self._freight.give_back(self._weight)

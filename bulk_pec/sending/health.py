@@ -25,6 +25,7 @@ class Health:
     def __init__(self, max_failure_share: float) -> None:
         self._limit = max_failure_share
         self._last: deque[bool] = deque(maxlen=WINDOW)
+        self._failed = 0
         self.unreachable = 0
 
     def see(self, outcome: Outcome) -> Reason | None:
@@ -34,8 +35,10 @@ class Health:
             return Reason.UNAVAILABLE
         if outcome.verdict is Verdict.THROTTLED:
             return None
+        if len(self._last) == WINDOW:
+            self._failed -= self._last[0]
         self._last.append(outcome.verdict in _FAILURES)
-        failed = sum(self._last)
-        if len(self._last) >= JUDGED_FROM and failed > self._limit * len(self._last):
+        self._failed += self._last[-1]
+        if len(self._last) >= JUDGED_FROM and self._failed > self._limit * len(self._last):
             return Reason.BREAKER
         return None

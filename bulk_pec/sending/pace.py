@@ -16,7 +16,9 @@ from collections import Counter
 import anyio
 from aiolimiter import AsyncLimiter
 
+from bulk_pec.clock import loop_time
 from bulk_pec.domain.slots import MARGIN, Box, Slot, Wanted, pause
+from bulk_pec.sending.bell import Bell
 from bulk_pec.sending.boxes import Boxes
 from bulk_pec.sending.stops import Stops
 from bulk_pec.sending.timetable import TOLERANCE, Timetable, Turn
@@ -77,7 +79,7 @@ class Pace:
         self._paused: dict[int, float] = {}
         self._down_until = -math.inf
         self._given: Counter[int] = Counter()
-        self._changed = anyio.Event()
+        self._changed = Bell()
         stops.on_change(self._wake)
         boxes.on_change(self._wake)
 
@@ -86,8 +88,7 @@ class Pace:
         for waiter in [one for one in self._waiters if self._in_vain(one)]:
             self._waiters.remove(waiter)
             waiter.told.set()
-        self._changed.set()
-        self._changed = anyio.Event()
+        self._changed.ring()
 
     def _in_vain(self, waiter: _Waiter) -> bool:
         if self._stops.held_back or not self._boxes.may_wait(waiter.box):
@@ -110,7 +111,7 @@ class Pace:
             if turn is None:
                 await self._breathe()
             elif await self._time_has_come(turn):
-                turn.ready = anyio.current_time()
+                turn.ready = loop_time()
                 return turn
             else:
                 self.leave(turn)
@@ -120,19 +121,19 @@ class Pace:
         """Wait until it is time for the turn's intent; whether it can still be made."""
         try:
             lead = max(self._lead, LEAD)
-            while (wait := max(turn.at - lead, self._pause(turn.box)) - anyio.current_time()) > 0:
+            while (wait := max(turn.at - lead, self._pause(turn.box)) - loop_time()) > 0:
                 if self._stops.asked or self._pause(turn.box) > turn.at:
                     return False
                 await self._stops.rest(wait)
         except BaseException:
             self.leave(turn)
             raise
-        in_time = anyio.current_time() <= turn.until
+        in_time = loop_time() <= turn.until
         return in_time and not self._stops.asked and turn.box in self._boxes.live()
 
     def _free_turn(self, box: int | None) -> Turn | None:
         """Without a limit: whichever mailbox has most left, of those the one that was given least."""
-        now = anyio.current_time()
+        now = loop_time()
         live = [one for one in self._boxes.live() if box in {None, one} and not self.paused(one)]
         if not live:
             return None
@@ -145,13 +146,12 @@ class Pace:
         """Without a limit and with nobody free: until something changes or a pause ends."""
         if not self._unlimited or self._stops.asked:
             return
-        ends = [end for box in self._boxes.live() if (end := self._pause(box)) > anyio.current_time()]
+        ends = [end for box in self._boxes.live() if (end := self._pause(box)) > loop_time()]
         await self._change(min(ends, default=math.inf))
 
     async def _change(self, until: float) -> None:
-        changed = self._changed
-        with anyio.move_on_after(max(_BREATH, until - anyio.current_time())):
-            await changed.wait()
+        with anyio.move_on_after(max(_BREATH, until - loop_time())):
+            await self._changed.heard()
 
     @property
     def _batch(self) -> int:
@@ -181,7 +181,7 @@ class Pace:
         """Take slots from the ledger for those who wait, until cancelled."""
         while not self._unlimited:
             wanted = self._wanted()
-            until = self._down_until if self._down_until > anyio.current_time() else math.inf
+            until = self._down_until if self._down_until > loop_time() else math.inf
             if wanted is None or until < math.inf:
                 await self._change(until)
                 continue
@@ -256,13 +256,13 @@ class Pace:
         """
         if self._unlimited:
             return True
-        took = anyio.current_time() - turn.ready
+        took = loop_time() - turn.ready
         self._lead = max(0.98 * self._lead, min(LONGEST_LEAD, 1.5 * took))
         turn.claimed = True
         self._swap(turn)
-        gives_up = max(anyio.current_time(), turn.until) + PATIENCE + 2 * self.interval
+        gives_up = max(loop_time(), turn.until) + PATIENCE + 2 * self.interval
         while not (self._stops.held_back or self._boxes.refused(turn.box) or self.paused(turn.box)):
-            now = anyio.current_time()
+            now = loop_time()
             if now > turn.until:
                 self._swap(turn)
                 if now > turn.until and not await self._renew(turn, gives_up):
@@ -286,7 +286,7 @@ class Pace:
 
     def _swap(self, turn: Turn) -> None:
         """Who is ready takes the first slot of its mailbox; who is not gets the later one for it."""
-        now = anyio.current_time()
+        now = loop_time()
         mine = turn.at if turn.until >= now else math.inf
         first = min(
             (one for one in self._turns if one.box == turn.box and not one.claimed and one.until >= now),
@@ -301,15 +301,15 @@ class Pace:
     async def _through_the_door(self, turn: Turn) -> bool:
         """One at a time and an interval apart; False: the slot is missed meanwhile, or a stop came."""
         async with self._door:
-            ahead = self._last_start + self.interval - anyio.current_time()
-            if anyio.current_time() + ahead > turn.until:
+            ahead = self._last_start + self.interval - loop_time()
+            if loop_time() + ahead > turn.until:
                 turn.at = turn.until = -math.inf
                 return False
             await self._stops.rest_unless_held(max(0.0, ahead))
             if self._stops.held_back:
                 return False
             await self._limiter.acquire()
-            self._last_start = anyio.current_time()
+            self._last_start = loop_time()
             return True
 
     def leave(self, turn: Turn) -> None:
@@ -324,12 +324,12 @@ class Pace:
 
     def paused(self, box: int) -> bool:
         """Whether a mailbox pauses: an intent that meets a pause is closed as not sent."""
-        return self._pause(box) > anyio.current_time()
+        return self._pause(box) > loop_time()
 
     @property
     def down(self) -> bool:
         """Whether this process waits for a provider that could not be reached."""
-        return self._down_until > anyio.current_time()
+        return self._down_until > loop_time()
 
     async def throttled(self, box: int, retry_after: float | None, left_at: float) -> float:
         """The provider asked for less: all workers on that mailbox pause, then go on at half its rate.
@@ -344,15 +344,15 @@ class Pace:
         """
         self._paused[box] = await self._timetable.throttled(box, retry_after, left_at)
         self._wake()
-        return max(0.0, self._paused[box] - anyio.current_time())
+        return max(0.0, self._paused[box] - loop_time())
 
     async def look(self, box: int) -> float:
         """Seconds that a mailbox still pauses: another process may have been told so."""
         self._paused[box] = await self._timetable.pause_of(box)
-        return max(0.0, self._paused[box] - anyio.current_time())
+        return max(0.0, self._paused[box] - loop_time())
 
     def back_off(self, failures: int) -> None:
         """The provider cannot be reached: this process pauses 1, 2, 4 … 60 s."""
         if not self.down:
-            self._down_until = anyio.current_time() + pause(failures)
+            self._down_until = loop_time() + pause(failures)
             self._wake()

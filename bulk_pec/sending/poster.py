@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import anyio
 
-from bulk_pec.clock import Clock
+from bulk_pec.clock import Clock, loop_time
 from bulk_pec.composing import digest_of
 from bulk_pec.domain.caps import COUNTS_NOT, Limits
 from bulk_pec.domain.letters import Letter
@@ -188,7 +188,7 @@ class Poster:
             in_its_slot = await self._pace.slot(turn)
             why_not = self._why_not(one, in_its_slot=in_its_slot)
             self._pace.leave(turn)
-            turn.ready = anyio.current_time()
+            turn.ready = loop_time()
             held_back = why_not is not None
             began = not held_back
             return why_not

@@ -11,6 +11,7 @@ import anyio
 from bulk_pec.clock import Clock
 from bulk_pec.ledger.claims import Block, Claims, PendingMessage
 from bulk_pec.ledger.workers import Worker
+from bulk_pec.sending.bell import Bell
 from bulk_pec.sending.committer import LedgerThread
 from bulk_pec.sending.stops import Stops
 
@@ -42,12 +43,8 @@ class Source:
         self._exhausted = False
         self._out = 0
         self._fetching = anyio.Lock()
-        self._changed = anyio.Event()
-        stops.on_change(self._wake)
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = anyio.Event()
+        self._changed = Bell()
+        stops.on_change(self._changed.ring)
 
     async def next(self) -> PendingMessage | None:
         """The next message to try; None when there is none left, or a stop came.
@@ -62,7 +59,7 @@ class Source:
             if not self._exhausted:
                 await self._fetch()
             elif not self._later and not self._out:
-                self._wake()
+                self._changed.ring()
                 return None
             else:
                 await self._wait()
@@ -80,7 +77,7 @@ class Source:
             block = await self._thread.call(self._claims.take, self._worker, self._after)
             if block is None:
                 self._exhausted = True
-                self._wake()
+                self._changed.ring()
                 return
             self._after = block.first_id
             self._held.append(block)
@@ -95,21 +92,20 @@ class Source:
         heapq.heappush(self._later, (not_before, next(self._order), message))
 
     async def _wait(self) -> None:
-        changed = self._changed
         ahead = (self._later[0][0] - self._clock.now()) / 1000 if self._later else None
         with anyio.move_on_after(ahead):
-            await changed.wait()
+            await self._changed.heard()
 
     def done(self) -> None:
         """A message that was handed out needs nothing more in this start."""
         self._out -= 1
-        self._wake()
+        self._changed.ring()
 
     def again(self, message: PendingMessage, not_before: int) -> None:
         """A message that was handed out did not leave: it is handed out again, not before that time."""
         self._out -= 1
         self._put_later(message, not_before)
-        self._wake()
+        self._changed.ring()
 
     async def give_back(self) -> None:
         """Give every claimed block back to the ledger."""

@@ -12,8 +12,8 @@ from support.pec import LETTER, MAILBOX, FirstByte, agrees, sender
 
 from bulk_pec.domain.letters import Secret
 from bulk_pec.domain.outcomes import Verdict
-from bulk_pec.provider.aio import FIRST_BYTE
 from bulk_pec.provider.client import PecClient
+from bulk_pec.provider.wire import FIRST_BYTE
 
 pytestmark = pytest.mark.anyio
 

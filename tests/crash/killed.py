@@ -19,7 +19,7 @@ from bulk_pec.cli.main import main
 from bulk_pec.ledger import counts
 from bulk_pec.ledger.attempts import Attempts
 from bulk_pec.ledger.inbox import Inbox
-from bulk_pec.provider import aio, client
+from bulk_pec.provider import client, wire
 from bulk_pec.provider.transport import Post
 
 Said = Mapping[str, Any]
@@ -52,7 +52,7 @@ POINTS: dict[str, Point] = {
     "the intent written, not committed": Point(counts, "apply", "after", _changes("attempts")),
     "after the intent": Point(Attempts, "tick", "after", lambda said: bool(said["intents"])),
     "before the first byte": Point(Post, "_first_byte_is_next", "after"),
-    "after the first byte": Point(aio._Request, "send", "after"),
+    "after the first byte": Point(wire.Request, "send", "after"),
     "after the response": Point(client, "of_answer", "after"),
     "before the outcome's commit": Point(Attempts, "tick", "before", lambda said: bool(said["closings"])),
     "the outcome written, not committed": Point(counts, "apply", "after", _changes("sent")),
