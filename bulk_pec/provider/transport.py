@@ -2,7 +2,7 @@
 
 "Before the first byte" is told by the transport, not guessed from an exception's name. The transport
 awaits the `trace` extension of a request at `FIRST_BYTE`, right before it writes the request's head;
-`bulk_pec.provider.aio` says why no byte leaves without it and no POST is sent twice. httpx itself sends a
+`bulk_pec.provider.wire` says why no byte leaves without it and no POST is sent twice. httpx itself sends a
 request again for a redirect or an auth flow: both are off, call by call. Should the event come a second
 time all the same, the second request is dropped before its first byte.
 """
