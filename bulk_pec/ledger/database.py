@@ -210,7 +210,7 @@ class Database:
         driver = connection.connection
         cursor = driver.cursor()
         try:
-            cursor.execute(_for_psycopg(statement) if self.is_postgres else statement, values)
+            cursor.execute(self.driver_text(statement), values)
             return list(cursor.fetchall()) if cursor.description else []
         except Exception as error:
             if getattr(driver.dbapi_connection, "closed", False):  # a lost connection is not used again
@@ -218,6 +218,10 @@ class Database:
             raise
         finally:
             cursor.close()
+
+    def driver_text(self, statement: str) -> str:
+        """A statement as the driver takes it, its parameters named."""
+        return _for_psycopg(statement) if self.is_postgres else statement
 
     def batch(self, name: str, **columns: str) -> str:
         """The text of a CTE that reads rows from the JSON parameter ``:name``.

@@ -16,7 +16,7 @@ LIST = f"""\
 numero;pec;denominazione;codice_fiscale;scadenza
 001;;Uno;{FOUND};
 002;;Due;{UNKNOWN};
-003;a@tre.example, b@tre.example;Tre;;31/12/2199
+003;a@tre.example, b@quattro.example;Tre;;31/12/2199
 004;info@quattro.example;Quattro;{WRONG};
 005;info@senza-pec.example;Cinque;;
 006;info@sei.example;Sei;;2020-01-31
@@ -72,7 +72,7 @@ def test_every_setting_of_the_intake_at_work(shell: Shell, provider: str) -> Non
     assert [(row["row"], row["key"], row["recipient"], row["state"]) for row in rows] == [
         ("1", "001", looked_up, "sent"),
         ("2", "002", "", "invalid"),
-        ("3", "003", "a@tre.example, b@tre.example", "sent"),
+        ("3", "003", "a@tre.example, b@quattro.example", "sent"),
         ("4", "004", "info@quattro.example", "invalid"),
         ("5", "005", "info@senza-pec.example", "invalid"),
         ("6", "006", "info@sei.example", "cancelled"),
@@ -83,7 +83,7 @@ def test_every_setting_of_the_intake_at_work(shell: Shell, provider: str) -> Non
     words = {1: "looked up", 4: "codice_fiscale", 5: "senza-pec.example", 6: "expired", 8: "scadenza"}
     assert [row for row, word in words.items() if word not in why[row]] == [], why
     recipients = [post["recipients"] for post in sends(provider)]
-    assert recipients == [[looked_up], ["a@tre.example", "b@tre.example"], ["info@sette.example"]]
+    assert recipients == [[looked_up], ["a@tre.example", "b@quattro.example"], ["info@sette.example"]]
     questions = asked(provider, "GET", "/_sandbox/enquiries")["asked"]
     assert set(questions.values()) == {1}
     assert {name for name in questions if name.startswith("company")} == {

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from bulk_pec.ledger.ledger import Ledger
 
@@ -60,15 +60,23 @@ def _scans(statement: str, plan: list[str]) -> list[str]:
 
 @contextmanager
 def watched(ledger: Ledger) -> Iterator[Explained]:
-    """Catch what is executed inside."""
+    """Catch what is executed inside, by SQLAlchemy or straight through the driver."""
     explained, engine = Explained(ledger), ledger.database.engine
 
     def caught(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         explained.note(statement, parameters)
 
+    database, fetch = ledger.database, ledger.database.fetch
+
+    def fetched(connection: Connection, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        explained.note(database.driver_text(statement), values)
+        return fetch(connection, statement, **values)
+
     event.listen(engine, "before_cursor_execute", caught)
+    setattr(database, "fetch", fetched)  # noqa: B010 - a type checker forbids the plain form
     try:
         yield explained
     finally:
+        delattr(database, "fetch")
         event.remove(engine, "before_cursor_execute", caught)
     assert explained.statements
