@@ -2,7 +2,8 @@
 
 A command's file has its name: run.py, load.py, send.py, reconcile.py, status.py, export.py, explain.py,
 dossier.py, plan.py, preview.py, test_send.py, settle.py, retry.py, pause.py, resume.py, cancel.py,
-suppress.py, ledger.py, archive.py, init.py, sandbox.py, demo.py. What they share:
+suppress.py, quota.py, doctor.py, ledger.py, archive.py, init.py, sandbox.py, demo.py; `mailbox` is a room of
+its own. What they share:
 
 | file | responsibility |
 |---|---|
@@ -16,6 +17,8 @@ suppress.py, ledger.py, archive.py, init.py, sandbox.py, demo.py. What they shar
 | proofreading.py | rows and letters checked batch by batch |
 | examining.py, examination.py, findings.py | a plan: the reading, what it counts, what it finds |
 | space.py | room in the mailboxes |
+| registrar.py | what the mailbox commands share |
+| validity.py, vigil.py | what ends before a run does; work that lasts until a signal |
 | picking.py | one row of a list |
 | asking.py, evidence.py | one message by any word; what a dossier is made from |
 | ordering.py, settling.py, retrying.py | orders; decisions on doubts; failures loaded again |

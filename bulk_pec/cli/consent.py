@@ -12,7 +12,7 @@ def said_yes(session: Session, question: str) -> bool:
 
     No answer, the end of the input and a signal are a no.
     """
-    if session.as_json or not _on_terminal():
+    if not can_ask(session):
         return False
     try:
         interrupt()
@@ -24,6 +24,11 @@ def said_yes(session: Session, question: str) -> bool:
         talk("")  # what follows begins a line of its own
         return False
     return answer.strip().lower() in {"y", "yes", "s", "si", "sì"}
+
+
+def can_ask(session: Session) -> bool:
+    """Whether somebody can be asked at all."""
+    return not session.as_json and _on_terminal()
 
 
 def _on_terminal() -> bool:

@@ -12,15 +12,18 @@ from bulk_pec.cli import (
     archive,
     cancel,
     demo,
+    doctor,
     dossier,
     explain,
     export,
     init,
     ledger,
     load,
+    mailbox,
     pause,
     plan,
     preview,
+    quota,
     reconcile,
     resume,
     retry,
@@ -48,6 +51,7 @@ app = typer.Typer(
 )
 _FIRST = (
     init,
+    doctor,
     plan,
     preview,
     test_send,
@@ -65,6 +69,8 @@ _FIRST = (
     resume,
     cancel,
     suppress,
+    mailbox,
+    quota,
 )
 for _command in (*_FIRST, ledger, archive, sandbox, demo):
     _command.register(app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bulk_pec.cli import forecasting, wiring
+from bulk_pec.cli import forecasting, validity, wiring
 from bulk_pec.cli.examining import examine
 from bulk_pec.cli.loading import check_same
 from bulk_pec.cli.plan import reason_of
@@ -68,6 +68,7 @@ def _loaded(session: Session, ledger: Ledger | None, file: Path, name: str, limi
         grown_bytes=room.grown,
     )
     found = forecasting.foretold(session.config(), ledger, None, work, now, room.free)
+    validity.tell(session, ledger, found)
     plan = Plan(examined.listed, examined.letters, found)
     first = f"Dry run: the list would be loaded as a new run {name!r}; nothing was loaded or sent."
     told = document(plan) | _told(session, "load", name, found, limits)
@@ -85,6 +86,8 @@ def _resumed(session: Session, ledger: Ledger, run: Run, file: Path | None, limi
     room = known_room(config, ledger, now)
     work = Work(values["pending"], grown_bytes=room.grown)
     found = forecasting.foretold(config, ledger, run, work, now, room.sure)
+    if work.messages:
+        validity.tell(session, ledger, found)
     doubts = f" In doubt: {values['in_doubt']:,}." if values["in_doubt"] else ""
     first = (
         f"Dry run: the run {run.name!r} ({run.state.value}) would go on; nothing was sent. "

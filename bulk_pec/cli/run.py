@@ -63,6 +63,7 @@ def register(app: typer.Typer) -> None:
 
 def nightly(session: Session, file: Path, name: str, *, yes: bool, limits: Limits | None = None) -> Result:
     """The job itself, which `demo` runs too."""
+    from bulk_pec.cli import validity
     from bulk_pec.cli.job import Job, Limits
     from bulk_pec.cli.loading import check_same, load
 
@@ -74,6 +75,7 @@ def nightly(session: Session, file: Path, name: str, *, yes: bool, limits: Limit
             known, report = load(session, ledger, file, name)
             report.tell(session)
         letters = check_same(session, known, file)
+        validity.warn(session, ledger, known)
         known = agreed(session, ledger, known, yes=yes)
         job = Job(session, ledger, known, letters, limits or Limits())
         job.send(reconcile=True)

@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
         dry_run: DryRun = False,
     ) -> Result:
         """Recover, then send what is pending of a loaded run; reads the inbox first, settles nothing."""
+        from bulk_pec.cli import validity
         from bulk_pec.cli.job import Job
         from bulk_pec.cli.loading import check_same
 
@@ -37,6 +38,7 @@ def register(app: typer.Typer) -> None:
         with session.ledger("write") as ledger:
             known = ledger.runs.get(run)
             letters = check_same(session, known, None)
+            validity.warn(session, ledger, known)
             known = agreed(session, ledger, known, yes=yes)
             job = Job(session, ledger, known, letters, limits)
             job.send(reconcile=False)

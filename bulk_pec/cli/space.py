@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bulk_pec.cli.session import Session
@@ -10,7 +11,7 @@ from bulk_pec.clock import SystemClock
 from bulk_pec.config import Config
 from bulk_pec.domain.errors import BulkPecError, UsageError
 from bulk_pec.domain.letters import Mailbox, Secret
-from bulk_pec.domain.space import when_full
+from bulk_pec.domain.space import Reading, when_full
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.planning.limits import KIB, free_bytes
 from bulk_pec.reporting.status import Filling
@@ -74,10 +75,21 @@ def fillings(config: Config, ledger: Ledger, now: int) -> tuple[Filling, ...]:
         readings = [] if box is None else ledger.quotas.readings(box)
         if readings:
             last = readings[-1]
-            full = when_full(readings, mark) if last.at >= now - _DAY else None
-            when = full if full is not None and now < full < now + _FORESEEABLE else None
+            when = foretold_full(readings, mark, now)
             found.append(Filling(mailbox.address, last.share, last.at, mark, when))
     return tuple(found)
+
+
+def foretold_full(readings: Sequence[Reading], mark: float, now: int) -> int | None:
+    """When a mailbox comes to a mark that it has not come to, if that can be foretold within a year.
+
+    Args:
+        readings: Of one mailbox, oldest first; at least one.
+        mark: A share of the capacity.
+        now: Milliseconds since the epoch. Nothing is foretold from a reading that is older than a day.
+    """
+    full = when_full(readings, mark) if readings[-1].at >= now - _DAY else None
+    return full if full is not None and now < full < now + _FORESEEABLE else None
 
 
 def known_here(session: Session) -> Known:

@@ -103,6 +103,14 @@ class Config:
             raise ConfigError("\n".join(problem.what for problem in problems), hint=" ".join(hints))
         return found
 
+    def mailbox(self, index: int) -> Mailbox:
+        """The mailbox of that place in the settings, with its credentials.
+
+        Raises:
+            ConfigError: A variable or file of its own is missing; it is named.
+        """
+        return self._mailbox(index, self.settings.mailboxes[index])
+
     def sendable(self) -> None:
         """Check what sending needs: the token and the mailboxes' credentials.
 

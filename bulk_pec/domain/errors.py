@@ -62,6 +62,24 @@ class DossierRefused(BulkPecError):
     reason = Reason.DATA
 
 
+class RegistryRefused(BulkPecError):
+    """The registry of mailboxes refused what was asked of it: nothing changed and nothing was paid.
+
+    Args:
+        what: See `BulkPecError`.
+        hint: See `BulkPecError`.
+        code: `error` of its answer; None if it gave none.
+        status: The HTTP status of its answer; None if it was not asked.
+    """
+
+    reason = Reason.DATA
+
+    def __init__(self, what: str, *, hint: str, code: int | None = None, status: int | None = None) -> None:
+        super().__init__(what, hint=hint)
+        self.code = code
+        self.status = status
+
+
 class ProviderUnavailable(BulkPecError):
     """The provider cannot be reached, or does not answer in a way that can be understood."""
 

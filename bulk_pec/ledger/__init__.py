@@ -4,6 +4,7 @@
 |---|---|
 | ledger.py | the ledger as the other rooms see it: one object, its parts by noun |
 | schema.py, migrate.py | the tables; creating, checking and upgrading a ledger |
+| tables.py, registry_tables.py | what tables are made of; those of registrations |
 | database.py | connections and transactions, the same on both databases |
 | bulk.py | many rows by the driver's fastest way |
 | lock.py | the one writing process of a SQLite file |
@@ -11,6 +12,7 @@
 | loading.py, retries.py | a list becomes a run; so do the failures of another |
 | repeats.py, suppressions.py | what was said before; who is never written to |
 | answers.py | what paid look-ups said |
+| registrations.py | what the registry said of our own mailboxes |
 | workers.py | sending processes, their leases and their dead |
 | claims.py, canaries.py | blocks; the messages that go first |
 | attempts.py, closings.py, returning.py | intents; outcomes, late ones too; what comes back to pending |

@@ -26,6 +26,7 @@ from bulk_pec.ledger.loading import Loading, NewRun
 from bulk_pec.ledger.orders import Orders
 from bulk_pec.ledger.paces import Paces
 from bulk_pec.ledger.quotas import Quotas
+from bulk_pec.ledger.registrations import Registrations
 from bulk_pec.ledger.retries import Retries
 from bulk_pec.ledger.runs import Runs
 from bulk_pec.ledger.schema import SCHEMA_VERSION
@@ -69,6 +70,7 @@ class Ledger:
         self.paces = Paces(self.database)
         self.inbox = Inbox(self.database)
         self.quotas = Quotas(self.database)
+        self.registrations = Registrations(self.database)
         self.doubts = Doubts(self.database)
         self.keeping = Keeping(self.database)
         self.causes = Causes(self.database)

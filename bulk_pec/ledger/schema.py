@@ -11,14 +11,12 @@ Conventions:
 from __future__ import annotations
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Float,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
     Text,
@@ -26,57 +24,47 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0004"
+from bulk_pec.ledger import registry_tables, tables
+from bulk_pec.ledger.tables import BIG, ZERO, count
+
+SCHEMA_VERSION = "0005"
 """The alembic revision this code works with; a test holds it equal to the one head of `migrations/`."""
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-_BIG = BigInteger().with_variant(Integer(), "sqlite")  # SQLite: only INTEGER is the rowid itself
-_ZERO = text("0")
-
-
-def _count(name: str) -> Column[int]:
-    return Column(name, Integer, nullable=False, server_default=_ZERO)
-
+metadata = tables.metadata
+registrations, registration_states = registry_tables.registrations, registry_tables.registration_states
 
 runs = Table(
     "runs",
     metadata,
-    Column("id", _BIG, primary_key=True, autoincrement=True),
+    Column("id", BIG, primary_key=True, autoincrement=True),
     Column("name", Text, nullable=False, unique=True),
     Column("state", Text, nullable=False),
-    Column("created_at", _BIG, nullable=False),
-    Column("started_at", _BIG, comment="when it was first allowed to send"),
-    Column("finished_at", _BIG),
+    Column("created_at", BIG, nullable=False),
+    Column("started_at", BIG, comment="when it was first allowed to send"),
+    Column("finished_at", BIG),
     Column("list_name", Text, nullable=False, comment="the file's name, without its folder"),
     Column("list_digest", Text, nullable=False, comment="SHA-256 of the file's bytes"),
     Column("template_digest", Text, nullable=False, comment="SHA-256 over the templates' bytes"),
     Column("words_digest", Text, comment="the same but for the reference; NULL: from before it was kept"),
     Column("columns", Text, nullable=False, comment="JSON array: the input's own columns"),
-    Column("first_id", _BIG, nullable=False, comment="its messages' ids lie between these two"),
-    Column("last_id", _BIG, nullable=False),
+    Column("first_id", BIG, nullable=False, comment="its messages' ids lie between these two"),
+    Column("last_id", BIG, nullable=False),
     Column("input_rows", Integer, nullable=False),
     Column("service", Text, comment="the base URL it is sent through, from its first sending on"),
-    Column("retry_of", _BIG, comment="the run whose failures this one takes up again"),
-    Column("restored_at", _BIG, comment="a receipt named a message without an attempt: settle comes first"),
+    Column("retry_of", BIG, comment="the run whose failures this one takes up again"),
+    Column("restored_at", BIG, comment="a receipt named a message without an attempt: settle comes first"),
     Column("canary", Text, comment="sending, waiting, passed or failed; NULL: it has none"),
-    Column("canary_at", _BIG, comment="when its canary had been sent whole"),
+    Column("canary_at", BIG, comment="when its canary had been sent whole"),
     Column("balance", Text, comment="JSON: its three-way balance at the end of the last harvest"),
 )
 
 run_counts = Table(
     "run_counts",
     metadata,
-    Column("run_id", _BIG, primary_key=True, autoincrement=False),
-    *map(_count, ("pending", "sending", "sent", "rejected", "in_doubt", "cancelled", "abandoned")),
+    Column("run_id", BIG, primary_key=True, autoincrement=False),
+    *map(count, ("pending", "sending", "sent", "rejected", "in_doubt", "cancelled", "abandoned")),
     *map(
-        _count,
+        count,
         (
             "delivery_none",
             "delivery_accepted",
@@ -86,8 +74,8 @@ run_counts = Table(
             "delivery_overdue",
         ),
     ),
-    *map(_count, ("invalid", "duplicate", "suppressed", "attempts", "receipts_matched", "twins")),
-    Column("updated_at", _BIG, nullable=False),
+    *map(count, ("invalid", "duplicate", "suppressed", "attempts", "receipts_matched", "twins")),
+    Column("updated_at", BIG, nullable=False),
     comment="kept in the same transaction as what they count, so that status is one row at any size",
 )
 
@@ -97,8 +85,8 @@ _CAUSED = text("cause IS NOT NULL")
 messages = Table(
     "messages",
     metadata,
-    Column("id", _BIG, primary_key=True, autoincrement=False),
-    Column("run_id", _BIG, nullable=False),
+    Column("id", BIG, primary_key=True, autoincrement=False),
+    Column("run_id", BIG, nullable=False),
     Column("row", Integer, nullable=False, comment="data row of the input, from 1"),
     Column("key", Text, nullable=False),
     Column("recipient", Text, nullable=False),
@@ -106,25 +94,25 @@ messages = Table(
     Column("fields", Text, nullable=False, comment="JSON array: the row's values, in runs.columns order"),
     Column("content_digest", LargeBinary, nullable=False, comment="what it will say, the reference left out"),
     Column("state", Text, nullable=False, server_default=text("'pending'")),
-    Column("attempts", SmallInteger, nullable=False, server_default=_ZERO),
-    Column("mailbox_id", _BIG, comment="bound by the first intent"),
-    Column("not_before", _BIG, comment="after a throttle"),
-    Column("harvest_after", _BIG, comment="absence accepted then: claimed only after a later harvest's end"),
+    Column("attempts", SmallInteger, nullable=False, server_default=ZERO),
+    Column("mailbox_id", BIG, comment="bound by the first intent"),
+    Column("not_before", BIG, comment="after a throttle"),
+    Column("harvest_after", BIG, comment="absence accepted then: claimed only after a later harvest's end"),
     Column("message_id", Text, comment="the provider's token"),
-    Column("sent_at", _BIG),
+    Column("sent_at", BIG),
     Column("reason", Text),
     Column("delivery", Text, nullable=False, server_default=text("'none'")),
-    Column("accepted_at", _BIG),
-    Column("not_accepted_at", _BIG),
-    Column("delivered_at", _BIG),
-    Column("undelivered_at", _BIG),
-    Column("late_at", _BIG),
-    Column("expires_at", _BIG, comment="never sent after it"),
+    Column("accepted_at", BIG),
+    Column("not_accepted_at", BIG),
+    Column("delivered_at", BIG),
+    Column("undelivered_at", BIG),
+    Column("late_at", BIG),
+    Column("expires_at", BIG, comment="never sent after it"),
     Column("looked_up", Boolean, comment="true: the address is the company service's, not the list's"),
     Column("list_key", Text, comment="the list's own key where `key` has a number added; NULL: `key` is it"),
-    Column("twin_at", _BIG, comment="when receipts showed that it had left twice"),
+    Column("twin_at", BIG, comment="when receipts showed that it had left twice"),
     Column("cause", Text, comment="why it was not delivered, as a notice's text says; a fixed word"),
-    Column("asked_at", _BIG, comment="when its receipts were last asked for by its message_id"),
+    Column("asked_at", BIG, comment="when its receipts were last asked for by its message_id"),
     UniqueConstraint("run_id", "key"),
     Index(None, "run_id", "list_key", sqlite_where=_RENAMED, postgresql_where=_RENAMED),
     Index("ix_messages_caused", "run_id", "cause", sqlite_where=_CAUSED, postgresql_where=_CAUSED),
@@ -134,7 +122,7 @@ messages = Table(
 set_aside = Table(
     "set_aside",
     metadata,
-    Column("run_id", _BIG, primary_key=True, autoincrement=False),
+    Column("run_id", BIG, primary_key=True, autoincrement=False),
     Column("row", Integer, primary_key=True, autoincrement=False),
     Column("state", Text, nullable=False, comment="invalid, duplicate or suppressed"),
     Column("key", Text),
@@ -149,7 +137,7 @@ suppressions = Table(
     metadata,
     Column("address", Text, primary_key=True, comment="canonical form"),
     Column("reason", Text, nullable=False),
-    Column("added_at", _BIG, nullable=False),
+    Column("added_at", BIG, nullable=False),
     comment="addresses never to be written to; checked at load and again at claim",
 )
 
@@ -158,7 +146,7 @@ lookups = Table(
     metadata,
     Column("tax_code", Text, primary_key=True, comment="upper-case"),
     Column("address", Text, comment="what the company service answered; NULL: it knows none"),
-    Column("asked_at", _BIG, nullable=False),
+    Column("asked_at", BIG, nullable=False),
     Column("service", Text, nullable=False, server_default=text("''"), comment="the base URL that was asked"),
     comment="the company service's answers, which cost money",
 )
@@ -168,7 +156,7 @@ domains = Table(
     metadata,
     Column("domain", Text, primary_key=True, comment="lower-case"),
     Column("certified", Boolean, nullable=False, comment="whether it uses certified mail"),
-    Column("asked_at", _BIG, nullable=False),
+    Column("asked_at", BIG, nullable=False),
     Column("service", Text, nullable=False, server_default=text("''"), comment="the base URL that was asked"),
     comment="the registry's answers, which cost money",
 )
@@ -176,11 +164,11 @@ domains = Table(
 blocks = Table(
     "blocks",
     metadata,
-    Column("id", _BIG, primary_key=True, autoincrement=True),
-    Column("run_id", _BIG, nullable=False),
-    Column("first_id", _BIG, nullable=False),
-    Column("last_id", _BIG, nullable=False),
-    Column("worker_id", _BIG, comment="who holds it; the fencing token of every intent in it"),
+    Column("id", BIG, primary_key=True, autoincrement=True),
+    Column("run_id", BIG, nullable=False),
+    Column("first_id", BIG, nullable=False),
+    Column("last_id", BIG, nullable=False),
+    Column("worker_id", BIG, comment="who holds it; the fencing token of every intent in it"),
     Column("done", Boolean, nullable=False, server_default=text("false")),
     Index(None, "run_id", "first_id"),
     comment="key ranges of pending messages: what a worker claims",
@@ -189,13 +177,13 @@ blocks = Table(
 workers = Table(
     "workers",
     metadata,
-    Column("id", _BIG, primary_key=True, autoincrement=True, comment="grows: the fencing token"),
-    Column("run_id", _BIG, nullable=False),
+    Column("id", BIG, primary_key=True, autoincrement=True, comment="grows: the fencing token"),
+    Column("run_id", BIG, nullable=False),
     Column("host", Text, nullable=False),
     Column("pid", Integer, nullable=False),
-    Column("started_at", _BIG, nullable=False),
-    Column("expires_at", _BIG, nullable=False, comment="the lease's end, by the database's clock"),
-    Column("ended_at", _BIG),
+    Column("started_at", BIG, nullable=False),
+    Column("expires_at", BIG, nullable=False, comment="the lease's end, by the database's clock"),
+    Column("ended_at", BIG),
     Index(
         "ix_workers_living",
         "id",
@@ -207,17 +195,15 @@ workers = Table(
 mailboxes = Table(
     "mailboxes",
     metadata,
-    Column("id", _BIG, primary_key=True, autoincrement=True),
+    Column("id", BIG, primary_key=True, autoincrement=True),
     Column("address", Text, nullable=False, unique=True, comment="lower case"),
-    _count("seen"),
-    _count("unknown"),
-    Column("harvested_at", _BIG, comment="end of the last complete harvest"),
+    count("seen"),
+    count("unknown"),
+    Column("harvested_at", BIG, comment="end of the last complete harvest"),
     Column("first_page", SmallInteger, comment="where its pages begin, as seen: 0 or 1"),
-    Column("ids_moved_at", _BIG, comment="when a known mail was first seen under another id"),
-    Column(
-        "archived_to", _BIG, nullable=False, server_default=_ZERO, comment="receipts.id: all up to it done"
-    ),
-    _count("archived"),
+    Column("ids_moved_at", BIG, comment="when a known mail was first seen under another id"),
+    Column("archived_to", BIG, nullable=False, server_default=ZERO, comment="receipts.id: all up to it done"),
+    count("archived"),
     Column("archive_head", Text, comment="SHA-256 of the archive's last entry; NULL: it has none"),
     comment="sending mailboxes, and how many mails were seen in each",
 )
@@ -225,9 +211,9 @@ mailboxes = Table(
 quotas = Table(
     "quotas",
     metadata,
-    Column("id", _BIG, primary_key=True, autoincrement=True),
-    Column("mailbox_id", _BIG, nullable=False),
-    Column("at", _BIG, nullable=False),
+    Column("id", BIG, primary_key=True, autoincrement=True),
+    Column("mailbox_id", BIG, nullable=False),
+    Column("at", BIG, nullable=False),
     Column("usage", Float, nullable=False, comment="in the provider's unit, which is uncertain"),
     Column("capacity", Float, nullable=False, comment="in the same unit"),
     Column("seen", Integer, nullable=False, comment="mails ever seen in it by then"),
@@ -239,10 +225,10 @@ paces = Table(
     "paces",
     metadata,
     Column("scope", Text, primary_key=True, comment="api, or mailbox:<id>"),
-    Column("next_at", _BIG, nullable=False, server_default=_ZERO, comment="the next free slot, microseconds"),
-    Column("paused_until", _BIG, nullable=False, server_default=_ZERO, comment="microseconds"),
-    Column("throttled_at", _BIG, comment="end of the last pause a 429 made, microseconds"),
-    Column("pauses", Integer, nullable=False, server_default=_ZERO, comment="in a row"),
+    Column("next_at", BIG, nullable=False, server_default=ZERO, comment="the next free slot, microseconds"),
+    Column("paused_until", BIG, nullable=False, server_default=ZERO, comment="microseconds"),
+    Column("throttled_at", BIG, comment="end of the last pause a 429 made, microseconds"),
+    Column("pauses", Integer, nullable=False, server_default=ZERO, comment="in a row"),
     Column("share", Float, nullable=False, server_default=text("1"), comment="of the rate, after a 429"),
     comment="the pace of POSTs over all processes; times by the ledger's clock",
 )
@@ -252,25 +238,25 @@ usage = Table(
     metadata,
     Column("scope", Text, primary_key=True, comment="mailbox:<id>, or run:<id>"),
     Column("period", Text, primary_key=True, comment="2026-11-23, 2026-11, 2026; of a run: cost"),
-    Column("used", _BIG, nullable=False, server_default=_ZERO, comment="addresses; a cost: EUR/1,000,000"),
+    Column("used", BIG, nullable=False, server_default=ZERO, comment="addresses; a cost: EUR/1,000,000"),
     comment="what counts against caps and budgets: updated with the intent, never counted",
 )
 
 canaries = Table(
     "canaries",
     metadata,
-    Column("run_id", _BIG, primary_key=True, autoincrement=False),
-    Column("message", _BIG, primary_key=True, autoincrement=False),
+    Column("run_id", BIG, primary_key=True, autoincrement=False),
+    Column("message", BIG, primary_key=True, autoincrement=False),
     comment="the messages a run sends first, to see whether they arrive",
 )
 
 orders = Table(
     "orders",
     metadata,
-    Column("id", _BIG, primary_key=True, autoincrement=True),
-    Column("run_id", _BIG, nullable=False),
+    Column("id", BIG, primary_key=True, autoincrement=True),
+    Column("run_id", BIG, nullable=False),
     Column("kind", Text, nullable=False, comment="pause, resume, cancel or settle"),
-    Column("given_at", _BIG, nullable=False),
+    Column("given_at", BIG, nullable=False),
     Column("given_by", Text, nullable=False, comment="host and process"),
     Column("facts", Text, comment="JSON: what it found and did"),
     Index(None, "run_id"),
@@ -280,8 +266,8 @@ orders = Table(
 run_mailboxes = Table(
     "run_mailboxes",
     metadata,
-    Column("run_id", _BIG, primary_key=True, autoincrement=False),
-    Column("mailbox_id", _BIG, primary_key=True, autoincrement=False),
+    Column("run_id", BIG, primary_key=True, autoincrement=False),
+    Column("mailbox_id", BIG, primary_key=True, autoincrement=False),
     Column("seen_before", Integer, nullable=False),
     Column("unknown_before", Integer, nullable=False),
     comment="what a mailbox had seen when the run was loaded",
@@ -295,18 +281,18 @@ _NAMED = text("subject_digest IS NOT NULL AND message_id IS NOT NULL")
 attempts = Table(
     "attempts",
     metadata,
-    Column("id", _BIG, primary_key=True, autoincrement=True),
-    Column("message", _BIG, nullable=False, comment="messages.id"),
+    Column("id", BIG, primary_key=True, autoincrement=True),
+    Column("message", BIG, nullable=False, comment="messages.id"),
     Column("number", SmallInteger, nullable=False, comment="from 1"),
-    Column("run_id", _BIG, nullable=False),
-    Column("mailbox_id", _BIG, nullable=False),
-    Column("worker_id", _BIG, nullable=False),
+    Column("run_id", BIG, nullable=False),
+    Column("mailbox_id", BIG, nullable=False),
+    Column("worker_id", BIG, nullable=False),
     Column("digest", Text, nullable=False, comment="SHA-256 of recipient, subject, body, attachments"),
     Column("quota_share", Float, comment="how full the mailbox was when last read before it"),
     Column("units", SmallInteger, nullable=False, server_default=text("1"), comment="its addresses"),
-    Column("cost", _BIG, comment="EUR/1,000,000; NULL: tried before costs were kept"),
-    Column("opened_at", _BIG, nullable=False),
-    Column("closed_at", _BIG),
+    Column("cost", BIG, comment="EUR/1,000,000; NULL: tried before costs were kept"),
+    Column("opened_at", BIG, nullable=False),
+    Column("closed_at", BIG),
     Column("outcome", Text),
     Column("status", SmallInteger, comment="HTTP status, if one was read"),
     Column("message_id", Text),
@@ -314,7 +300,7 @@ attempts = Table(
     Column("subject_digest", Text, comment="of a subject without a reference: see domain.subjects"),
     Column("detail", Text),
     Column("settlement", Text, comment="how a doubt ended: receipt, absence, late_answer, operator"),
-    Column("settled_at", _BIG),
+    Column("settled_at", BIG),
     Column("settled_facts", Text, comment="JSON: what the settlement rests on"),
     UniqueConstraint("message", "number"),
     Index("uq_attempts_open", "message", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
@@ -326,13 +312,13 @@ attempts = Table(
 harvests = Table(
     "harvests",
     metadata,
-    Column("id", _BIG, primary_key=True, autoincrement=True),
-    Column("mailbox_id", _BIG, nullable=False),
-    Column("begun_at", _BIG, nullable=False),
-    Column("carried_on", _BIG, comment="harvests.id: the dead walk whose pages it did not read again"),
+    Column("id", BIG, primary_key=True, autoincrement=True),
+    Column("mailbox_id", BIG, nullable=False),
+    Column("begun_at", BIG, nullable=False),
+    Column("carried_on", BIG, comment="harvests.id: the dead walk whose pages it did not read again"),
     Column("position", Integer, comment="pages up to this one are recorded without a gap"),
-    Column("mails", Integer, nullable=False, server_default=_ZERO, comment="rows that are this walk's"),
-    Column("ended_at", _BIG),
+    Column("mails", Integer, nullable=False, server_default=ZERO, comment="rows that are this walk's"),
+    Column("ended_at", BIG),
     Column("complete", Boolean, nullable=False, server_default=text("false")),
     Column(
         "both_ends",
@@ -345,10 +331,10 @@ harvests = Table(
         "steady", Boolean, nullable=False, server_default=text("false"), comment="nothing had gone, for sure"
     ),
     Column("lost", Boolean, nullable=False, server_default=text("false"), comment="something known had gone"),
-    Column("pages", Integer, nullable=False, server_default=_ZERO),
+    Column("pages", Integer, nullable=False, server_default=ZERO),
     Column("total", Integer, comment="what the provider said the box holds"),
     Column("total_right", Boolean, nullable=False, server_default=text("false"), comment="as far as known"),
-    Column("fell_at", _BIG, comment="when the total was last seen to fall during this walk"),
+    Column("fell_at", BIG, comment="when the total was last seen to fall during this walk"),
     Column("whole", Boolean, nullable=False, server_default=text("false"), comment="read all after a fall"),
     Column("ends", Text, comment="fingerprints of the mails at both ends, parted by blanks"),
     Column("quota_share", Float),
@@ -363,29 +349,29 @@ _LEAVING = text("deleted_at IS NOT NULL AND NOT gone")
 receipts = Table(
     "receipts",
     metadata,
-    Column("id", _BIG, primary_key=True, autoincrement=True),
-    Column("mailbox_id", _BIG, nullable=False),
+    Column("id", BIG, primary_key=True, autoincrement=True),
+    Column("mailbox_id", BIG, nullable=False),
     Column("fingerprint", Text, nullable=False, comment="of sender, subject and date: never of the id"),
-    Column("harvest_id", _BIG, nullable=False, comment="the walk that first saw it"),
-    Column("counted_by", _BIG, comment="the walk that last counted it, where another had recorded it"),
+    Column("harvest_id", BIG, nullable=False, comment="the walk that first saw it"),
+    Column("counted_by", BIG, comment="the walk that last counted it, where another had recorded it"),
     Column("item_id", Text, nullable=False, comment="the provider's id when first seen; may shift"),
     Column("kind", Text, nullable=False),
     Column("sender", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("date", Text, nullable=False),
-    Column("at", _BIG),
+    Column("at", BIG),
     Column("reference", Text),
-    Column("message", _BIG, comment="messages.id, once matched"),
+    Column("message", BIG, comment="messages.id, once matched"),
     Column("token", Text, comment="of a receipt: the provider's message_id at its subject's end"),
     Column(
         "cause", Text, comment="of a notice, once its text was read: why it was not delivered; a fixed word"
     ),
     Column("text_digest", Text, comment="SHA-256 of its text as archived"),
-    Column("archived_at", _BIG),
+    Column("archived_at", BIG),
     Column("archive_number", Integer, comment="its place in its mailbox's archive, from 1"),
-    Column("deleted_at", _BIG, comment="when we asked the provider to delete it; written before we asked"),
+    Column("deleted_at", BIG, comment="when we asked the provider to delete it; written before we asked"),
     Column("gone", Boolean, nullable=False, server_default=text("false"), comment="it said that it has"),
-    Column("misses", SmallInteger, nullable=False, server_default=_ZERO, comment="vain looks for its text"),
+    Column("misses", SmallInteger, nullable=False, server_default=ZERO, comment="vain looks for its text"),
     # Fingerprint first: SQLite would take the mailbox alone for a good way in, and scan all of its mail.
     UniqueConstraint("fingerprint", "mailbox_id"),
     Index(None, "message"),

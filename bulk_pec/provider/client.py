@@ -52,7 +52,7 @@ class PecClient:
         self._base_url = checked_base_url(base_url)
         self._token = token
         self._now = now
-        if not _is_header_word(token.reveal()):
+        if not is_header_word(token.reveal()):
             raise ConfigError(
                 "The API token is empty or holds a character that cannot stand in an HTTP header.",
                 hint="Check the variable or file that token_env or token_file names.",
@@ -105,7 +105,7 @@ class PecClient:
         except TimeoutError as error:
             return without_answer(f"Timeout, {error}", began=post.began, veil=veil)
         except Exception as error:  # noqa: BLE001 - whatever it is, what counts is whether a byte had left
-            return without_answer(_cause(error), began=post.began, veil=veil)
+            return without_answer(cause_of(error), began=post.began, veil=veil)
         asked = Asked(self._send_url, len(letter.recipients))
         return of_answer(answer, asked, now=self._now(), veil=veil)
 
@@ -176,7 +176,7 @@ class PecClient:
 _NO_MAIL = InboxPage((), None, None, None)
 
 
-def _is_header_word(text: str) -> bool:
+def is_header_word(text: str) -> bool:
     """Whether a text can stand in a header after a blank: visible ASCII only."""
     return bool(text) and all("!" <= char <= "~" for char in text)
 
@@ -187,7 +187,7 @@ def _withheld(why: str, post: Post, veil: Veil) -> Outcome:
     return Outcome(Verdict.NOT_SENT, veil(why))
 
 
-def _cause(error: Exception) -> str:
+def cause_of(error: Exception) -> str:
     """A transport error in words. A local protocol error quotes headers, so its text is left out."""
     if isinstance(error, httpx.LocalProtocolError) or not isinstance(error, httpx.HTTPError | OSError):
         return type(error).__name__

@@ -132,7 +132,7 @@ def page_of(reply: object) -> InboxPage | None:
         return None
     if reply.get("success") is False:
         return InboxPage((), None, None, None) if is_empty_word(reply) else None
-    rows = _rows(reply.get("data"))
+    rows = rows_of(reply.get("data"))
     if rows is None or not reply.keys() & {"data", "success"}:
         return None
     total, page, pages = (_whole(reply.get(key)) for key in ("total", "page", "n_of_pages"))
@@ -141,7 +141,7 @@ def page_of(reply: object) -> InboxPage | None:
 
 def quota_of(reply: object) -> Quota | None:
     """A quota from a decoded reply; None if it is not one."""
-    data = _rows(reply.get("data")) if isinstance(reply, dict) else None
+    data = rows_of(reply.get("data")) if isinstance(reply, dict) else None
     if not data:
         return None
     usage, limit = as_count(data[0].get("usage")), as_count(data[0].get("limit"))
@@ -153,7 +153,7 @@ def text_of(reply: object) -> tuple[MailText, ...] | None:
     page = page_of(reply)
     if page is None or not isinstance(reply, dict):
         return None
-    return tuple(map(_text_mail, _rows(reply.get("data")) or []))
+    return tuple(map(_text_mail, rows_of(reply.get("data")) or []))
 
 
 def form_decoded(text: str) -> str:
@@ -181,7 +181,7 @@ def milliseconds(date: str) -> int | None:
     return None
 
 
-def _rows(data: object) -> list[dict[str, Any]] | None:
+def rows_of(data: object) -> list[dict[str, Any]] | None:
     """`data` as a list of objects: a list, one object, or a list that PHP wrote as an object."""
     if data is None or data == "":
         return []

@@ -18,11 +18,14 @@ from bulk_pec.domain.errors import (
     ProviderUnavailable,
 )
 from bulk_pec.domain.letters import Mailbox, Secret
-from bulk_pec.provider import parsing
+from bulk_pec.provider import parsing, slips
 from bulk_pec.provider.outcomes import retry_after
 from bulk_pec.provider.veil import Veil
 
 T = TypeVar("T")
+
+Judge = Callable[[int, bytes, Veil], BulkPecError | None]
+"""From an answer's status and body, the error that a service's own words come to; None: see `Reader.read`."""
 
 LONGEST_PAGE = 64 << 20
 """Bytes of a response that are read; a single mail may be large, an endless answer is not read."""
@@ -89,6 +92,7 @@ class Reader:
         patience: How often and how long.
         now: Seconds since the epoch, for a Retry-After that is a date.
         setting: What in [api] names the service's address.
+        judge: Asked first what an answer means; its error ends the call, without another try.
     """
 
     def __init__(
@@ -99,12 +103,14 @@ class Reader:
         now: Callable[[], float],
         *,
         setting: str = "base_url",
+        judge: Judge | None = None,
     ) -> None:
         self._http = http
         self._token = token
         self._patience = patience
         self._now = now
         self._setting = setting
+        self._judge = judge
 
     async def read(
         self,
@@ -135,8 +141,26 @@ class Reader:
             ConfigError: A redirect, 405, 415, or a 404 that is no "there is nothing": not the service.
             ProviderUnavailable: Not reached, 429, 5xx or unreadable, after `patience`; any other refusal.
         """
-        call = self._call("GET", mailbox, url, params, hidden)
+        call = self._call("GET", mailbox, url, params, hidden=hidden)
+        return await self._get(call, lambda body: parse(slips.decode(body)), empty, refused)
 
+    async def fetch(self, url: str, parse: Callable[[bytes], T | None], *, accept: str) -> T:
+        """GET `url` with the token alone, for an answer that is no JSON.
+
+        Args:
+            url: Without query.
+            parse: From the answer's bytes; None if they are not what was asked for.
+            accept: The media type that is wanted.
+
+        Raises:
+            BulkPecError: See `read`.
+        """
+        call = self._call("GET", None, url, accept=accept)
+        return await self._get(call, parse, None, None)
+
+    async def _get(
+        self, call: _Call, parse: Callable[[bytes], T | None], empty: T | None, refused: T | None
+    ) -> T:
         refusals: list[bool] = []
 
         async def once() -> T:
@@ -148,7 +172,7 @@ class Reader:
             if reply.status == 404 and empty is not None and _is_envelope(reply.body):
                 return empty
             self._refuse(call, reply)
-            found = parse(parsing.decode(reply.body))
+            found = parse(reply.body)
             if found is None:
                 raise _Failed(self._unreadable(call, reply))
             return found
@@ -166,7 +190,7 @@ class Reader:
         Raises:
             BulkPecError: As `read`.
         """
-        call = self._call("DELETE", mailbox, url, None)
+        call = self._call("DELETE", mailbox, url)
         try:
             reply = await self._ask(call)
             if reply.status == 404 and _is_envelope(reply.body):
@@ -175,7 +199,7 @@ class Reader:
         except _Failed as failed:
             error = failed.error
         else:
-            decoded = parsing.decode(reply.body)
+            decoded = slips.decode(reply.body)
             if not isinstance(decoded, dict) or decoded.get("success") is not False:
                 return True
             if parsing.is_empty_word(decoded):
@@ -188,11 +212,13 @@ class Reader:
         method: str,
         mailbox: Mailbox | None,
         url: str,
-        params: Mapping[str, str] | None,
+        params: Mapping[str, str] | None = None,
+        *,
         hidden: str = "",
+        accept: str = "application/json",
     ) -> _Call:
         bearer = f"Bearer {self._token.reveal()}".encode()
-        headers = {b"Authorization": bearer, b"Accept": b"application/json"}
+        headers = {b"Authorization": bearer, b"Accept": accept.encode()}
         if mailbox is None:
             masked = (Secret(hidden), Secret(hidden.lower()), Secret(hidden.upper())) if hidden else ()
             shown = f"{url.rpartition('/')[0]}/…" if hidden else url
@@ -235,8 +261,10 @@ class Reader:
             return _Reply(response.status_code, bytes(body), response.headers.get("retry-after"))
 
     def _refuse(self, call: _Call, reply: _Reply) -> None:
-        """Raise what an answer that is no 2xx means."""
+        """Raise what an answer means that is no 2xx, or that the service's own words refuse."""
         status = reply.status
+        if self._judge is not None and (judged := self._judge(status, reply.body, call.veil)) is not None:
+            raise judged
         if 200 <= status < 300:
             return
         said = call.veil(_said(reply.body))
@@ -304,7 +332,7 @@ def _header(secret: Secret, mailbox: Mailbox, name: str) -> bytes:
 
 def _is_envelope(body: bytes) -> bool:
     """Whether a 404's body is the service's own: its JSON, or nothing. Another server sends a page."""
-    return not body.strip() or isinstance(parsing.decode(body), dict)
+    return not body.strip() or isinstance(slips.decode(body), dict)
 
 
 def _is_refusal(reply: _Reply) -> bool:
@@ -314,12 +342,12 @@ def _is_refusal(reply: _Reply) -> bool:
     vendor, and 500 ("MySQL Error …") is what it documents for a query that failed, as one for a page below
     the first may.
     """
-    decoded = parsing.decode(reply.body)
+    decoded = slips.decode(reply.body)
     own = isinstance(decoded, dict) and decoded.get("success") is False
     return own and reply.retry_after is None and reply.status in {200, 400, 422, 500}
 
 
 def _said(body: bytes) -> str:
-    reply = parsing.decode(body)
+    reply = slips.decode(body)
     message = reply.get("message") if isinstance(reply, dict) else None
     return message if isinstance(message, str) else ""

@@ -81,18 +81,20 @@ class Route:
     Args:
         url: Where to.
         headers: They hold the token.
+        method: In capitals. Another one than POST is for what must be sent once all the same.
     """
 
-    __slots__ = ("asking", "headers", "url")
+    __slots__ = ("asking", "headers", "method", "url")
 
-    def __init__(self, url: httpx.URL, headers: httpx.Headers) -> None:
+    def __init__(self, url: httpx.URL, headers: httpx.Headers, method: str = "POST") -> None:
         self.url = url
         self.headers = headers
-        self.asking: Asking = asking("POST", url, headers)
+        self.method = method
+        self.asking: Asking = asking(method, url, headers)
 
 
 class Post:
-    """One POST, sent once at most.
+    """One POST, or one request of a `Route` with another method, sent once at most.
 
     Args:
         http: From `open_http`; any other one is asked as httpx does.
@@ -114,6 +116,7 @@ class Post:
         self._asked = False
         self._scope = anyio.CancelScope()
         self._head: tuple[int, None, str | None] | None = None
+        self._method = b"POST"
 
     async def answer(self, route: Route, body: bytes) -> Answer:
         """Send it and read the answer, as far as it can be read.
@@ -123,6 +126,7 @@ class Post:
             TimeoutError: Too slow; `began` says in which half.
             httpx.HTTPError, httpx.StreamError, OSError: As the transport raised them.
         """
+        self._method = route.method.encode()
         with self._scope:
             return await self._exchange(route, body)
         if self._head is not None:
@@ -138,14 +142,16 @@ class Post:
             return await self._read(arrived.as_response())
         limits = httpx.Timeout(self._timeout, pool=None).as_dict()
         extensions = {"timeout": limits, "trace": self._trace}
-        request = httpx.Request("POST", route.url, headers=route.headers, content=body, extensions=extensions)
+        request = httpx.Request(
+            route.method, route.url, headers=route.headers, content=body, extensions=extensions
+        )
         response = await self._http.send(request, stream=True, auth=None, follow_redirects=False)
         return await self._read(response)
 
     async def _trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event == CONNECTING:
             self._scope.deadline = loop_time() + self._timeout
-        elif event == FIRST_BYTE and info["request"].method == b"POST":
+        elif event == FIRST_BYTE and info["request"].method == self._method:
             await self._first_byte_is_next()
         elif event == HUNG_UP:
             self.began = False

@@ -6,21 +6,18 @@ same ledger makes the same bytes.
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from bulk_pec import __version__
-from bulk_pec.domain.errors import BulkPecError, LedgerError, UsageError
 from bulk_pec.domain.states import Delivery, MessageState, SetAside
 from bulk_pec.ledger.runs import Run
 from bulk_pec.ledger.stories import Aside, Receipt, RunOrder, Story
@@ -30,6 +27,7 @@ from bulk_pec.reporting.dossier_texts import readme
 from bulk_pec.reporting.dossier_zip import MANIFEST, Binder
 from bulk_pec.reporting.manifests import About, canonical
 from bulk_pec.reporting.phrases import Words, aside_words, delivery_words, state_words
+from bulk_pec.reporting.placing import placed
 from bulk_pec.reporting.reprint import Press, Reprint
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -72,68 +70,9 @@ class Sources:
     attachments: bool = False
 
 
-@contextmanager
-def target(path: Path, *, force: bool) -> Iterator[BinaryIO]:
-    """A new file that takes its place at `path` when the block ends well, durably; else nothing changes.
-
-    Raises:
-        UsageError: There is a file already, and `force` was not given.
-        LedgerError: It cannot be written (74).
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        _refuse_over(path, force=force)
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        _put(beside, path, force=force)
-        _sync(path.parent)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-
-
-def _refuse_over(path: Path, *, force: bool) -> None:
-    if path.exists() and not path.is_file():  # a folder, a device or a pipe: not even by force
-        raise UsageError(f"{path} is no plain file.", hint="Nothing was written. Name a file, such as x.zip.")
-    if not force and (path.exists() or path.is_symlink()):
-        raise UsageError(
-            f"There is a file at {path} already.", hint="Nothing was written. Name another, or add --force."
-        )
-
-
-def _put(beside: Path, path: Path, *, force: bool) -> None:
-    """Give the file its name; without force not over one that came meanwhile."""
-    if not force:
-        try:
-            os.link(beside, path)  # unlike a renaming, it fails where something is
-        except OSError:  # something is there; or it is a file system without links
-            _refuse_over(path, force=False)
-        else:
-            return
-    beside.replace(path)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _unwritable(path: Path, error: OSError) -> BulkPecError:
-    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-    return LedgerError(
-        f"The dossier {path} cannot be written: {error.strerror or type(error).__name__}.",
-        hint="Make room on its disk and start again; the ledger is untouched."
-        if full
-        else "Check the folder and its permissions; the ledger is untouched.",
-    )
+def target(path: Path, *, force: bool) -> AbstractContextManager[BinaryIO]:
+    """A new dossier that takes its place at `path` when the block ends well; see `placed`."""
+    return placed(path, force=force, what="The dossier", example="x.zip")
 
 
 def of_message(file: BinaryIO, story: Story, orders: Sequence[RunOrder], sources: Sources) -> Made:

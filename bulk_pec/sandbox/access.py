@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from bulk_pec.sandbox.options import SandboxOptions
 from bulk_pec.sandbox.replies import Refused
@@ -19,6 +19,10 @@ class Access:
 
     Args:
         options: Says which tokens and mailboxes are known; none named means any is taken.
+
+    Attributes:
+        usable: Whether the registry lets a mailbox be used; None if it does not know the address, as one
+            that was bought elsewhere.
     """
 
     def __init__(self, options: SandboxOptions) -> None:
@@ -29,6 +33,9 @@ class Access:
         }
         self._addresses: dict[str, str] = {}
         self._credit = options.credit
+        self._registry_tokens = frozenset(options.registry_tokens)
+        self._mailbox_password = options.mailbox_password
+        self.usable: Callable[[str], bool | None] = _unknown
 
     def check_token(self, headers: Mapping[str, str]) -> None:
         """Let only a known Bearer token pass.
@@ -36,11 +43,21 @@ class Access:
         Raises:
             Refused: 401.
         """
-        scheme, _, token = headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
+        token = _token(headers)
+        if self._tokens and token not in self._tokens:
             raise Refused(401)
-        if self._tokens and token.strip() not in self._tokens:
-            raise Refused(401)
+
+    def check_registry_token(self, headers: Mapping[str, str]) -> None:
+        """Let only a token pass that the registry takes.
+
+        Raises:
+            Refused: 401; 403 for a token that only the other host takes.
+        """
+        if not self._registry_tokens:
+            self.check_token(headers)
+        elif _token(headers) not in self._registry_tokens:
+            self.check_token(headers)
+            raise Refused(403)
 
     def mailbox(self, headers: Mapping[str, str]) -> str:
         """The address of the mailbox that a GET or DELETE names in its headers.
@@ -69,9 +86,19 @@ class Access:
         name = username.strip().lower()
         if not name or not password:
             raise Refused(401)
+        address = self._address(name, password)
+        if self.usable(address) is False:
+            raise Refused(401)
+        return address
+
+    def _address(self, name: str, password: str) -> str:
+        """The address of a mailbox; a user name that is none of `credentials` may be one of the registry."""
         if not self._known:
             return self._addresses.get(name, name)
-        address, expected = self._known.get(name, ("", None))
+        if name not in self._known and self.usable(name):
+            address, expected = name, self._mailbox_password or password
+        else:
+            address, expected = self._known.get(name, ("", ""))
         if password != expected:
             raise Refused(401)
         return address
@@ -89,6 +116,22 @@ class Access:
         """Take the price of a message from the wallet."""
         if self._credit is not None:
             self._credit -= recipients
+
+
+def _token(headers: Mapping[str, str]) -> str:
+    """The Bearer token.
+
+    Raises:
+        Refused: 401; there is none.
+    """
+    scheme, _, token = headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Refused(401)
+    return token.strip()
+
+
+def _unknown(_: str) -> None:
+    """No registry knows any address."""
 
 
 class Rate:

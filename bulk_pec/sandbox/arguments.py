@@ -27,6 +27,8 @@ _NUMBERS: dict[str, tuple[type[float], str]] = {
     "max-message-bytes": (int, "largest POST body; beyond it 413"),
     "keepalive": (float, "seconds an idle connection is kept open"),
     "seed": (int, "of the random source behind faults with a probability"),
+    "activation-after": (float, "sandbox seconds from a mailbox's documents to what comes of them"),
+    "registry-credit": (int, "years of a mailbox that can be paid for; then 402 (default: no end)"),
 }
 _SWITCHES = {
     "shifting-ids": "item ids are positions, which shift after a delete",
@@ -36,6 +38,15 @@ _SWITCHES = {
     "other-keys": "every second item uses the other names of its keys",
     "broken-text": "characters beyond ASCII are shown as U+FFFD",
     "encoded-subjects": "subjects beyond ASCII are RFC 2047 words",
+    "json-slips": "JSON as in the vendor's samples: trailing commas, a key without a value",
+    "odd-envelopes": "the registry's answers vary: a list of one, numbers as text, nulls",
+    "text-errors": "the registry's refusals are lines of text",
+}
+_LISTS = {
+    "token": ("tokens", "a Bearer token that is taken"),
+    "registry-token": ("registry_tokens", "a Bearer token that the registry takes (default: --token's)"),
+    "taken": ("taken_names", "an address that somebody else has"),
+    "own-domain": ("own_domains", "a domain of the account"),
 }
 
 
@@ -52,7 +63,9 @@ def parser() -> argparse.ArgumentParser:
         line.add_argument(f"--{name}", action="store_true", help=words)
     line.add_argument("--oldest-first", dest="newest_first", action="store_false", help="order of the inbox")
     line.add_argument("--start", type=_moment, help="sandbox time at the start, ISO 8601 (default: now)")
-    line.add_argument("--token", dest="tokens", action="append", help="a Bearer token that is taken")
+    for name, (setting, words) in _LISTS.items():
+        line.add_argument(f"--{name}", dest=setting, action="append", help=words)
+    line.add_argument("--mailbox-password", help="of mailboxes that the registry activated (default: any)")
     line.add_argument(
         "--mailbox",
         dest="credentials",

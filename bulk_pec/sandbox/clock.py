@@ -20,20 +20,23 @@ class SandboxClock:
         speed: Sandbox seconds in a real second.
         start: Where it starts; None means the real time.
         real: Real seconds from any origin, never going back.
+
+    Attributes:
+        speed: As given.
     """
 
     def __init__(
         self, speed: float, start: datetime | None = None, real: Callable[[], float] = time.monotonic
     ) -> None:
         self._start = time.time() if start is None else start.timestamp()
-        self._speed = speed
+        self.speed = speed
         self._real = real
         self._origin = real()
         self._skipped = 0.0
 
     def now(self) -> float:
         """Sandbox seconds since the epoch, UTC."""
-        return self._start + (self._real() - self._origin) * self._speed + self._skipped
+        return self._start + (self._real() - self._origin) * self.speed + self._skipped
 
     def real(self) -> float:
         """Real seconds, from the origin of the clock beneath."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -14,9 +13,7 @@ from aiohttp import web
 from bulk_pec.sandbox.faults import Fault, Rule
 from bulk_pec.sandbox.mail import MailKind
 from bulk_pec.sandbox.office import Office, Post
-from bulk_pec.sandbox.replies import Refused, Reply
-
-_Answer = Callable[[web.Request], Awaitable[Reply]]
+from bulk_pec.sandbox.replies import Refused, Reply, handler
 
 
 class ControlDesk:
@@ -32,14 +29,14 @@ class ControlDesk:
     def routes(self) -> list[web.RouteDef]:
         """What it answers."""
         return [
-            web.get("/_sandbox/state", _handler(self.state)),
-            web.get("/_sandbox/sends", _handler(self.sends)),
-            web.get("/_sandbox/faults", _handler(self.list_faults)),
-            web.post("/_sandbox/faults", _handler(self.add_fault)),
-            web.delete("/_sandbox/faults", _handler(self.clear_faults)),
-            web.get("/_sandbox/clock", _handler(self.clock)),
-            web.post("/_sandbox/clock", _handler(self.advance)),
-            web.post("/_sandbox/mail", _handler(self.mail)),
+            web.get("/_sandbox/state", handler(self.state)),
+            web.get("/_sandbox/sends", handler(self.sends)),
+            web.get("/_sandbox/faults", handler(self.list_faults)),
+            web.post("/_sandbox/faults", handler(self.add_fault)),
+            web.delete("/_sandbox/faults", handler(self.clear_faults)),
+            web.get("/_sandbox/clock", handler(self.clock)),
+            web.post("/_sandbox/clock", handler(self.advance)),
+            web.post("/_sandbox/mail", handler(self.mail)),
         ]
 
     async def state(self, request: web.Request) -> Reply:
@@ -103,6 +100,7 @@ class ControlDesk:
         if not isinstance(seconds, int | float) or seconds < 0:
             raise Refused(400, "advance must be a number of seconds, 0 or more")
         self._office.clock.advance(seconds)
+        self._office.registry.settle()
         return await self.clock(request)
 
     async def mail(self, request: web.Request) -> Reply:
@@ -127,16 +125,6 @@ class ControlDesk:
                 size=size,
             )
         return Reply(201, {"mailbox": box.address})
-
-
-def _handler(answer: _Answer) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handle(request: web.Request) -> web.Response:
-        try:
-            return (await answer(request)).response()
-        except Refused as refused:
-            return refused.reply().response()
-
-    return handle
 
 
 async def _json(request: web.Request) -> Any:

@@ -30,8 +30,14 @@ _STATUS = re.compile(r"([345]\d\d)(?:-(before|after))?")
 EARLY = "reset-early"
 """The one kind that strikes before the request's body is read."""
 
-PLACES = ("send", "receipts", "inbox", "item", "quota", "any")
-"""Where a rule applies: POST /send; GET and DELETE /send/{id}; /inbox; /inbox/{id}; /quota; all of them."""
+_SENDING = ("send", "receipts", "inbox", "item", "quota")
+_REGISTRY = ("check", "register", "mailboxes", "mailbox", "form", "activate", "renew", "revoke")
+PLACES = (*_SENDING, *_REGISTRY, "any")
+"""Where a rule applies.
+
+POST /send; GET and DELETE /send/{id}; /inbox; /inbox/{id}; /quota. /verifica_pec; POST /pec; GET /pec; GET
+/pec/{id}; its modulo_attivazione, attivazione and rinnovo; DELETE /pec/{id}. All of them.
+"""
 
 
 @dataclass(frozen=True, slots=True)

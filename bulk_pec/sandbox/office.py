@@ -13,6 +13,7 @@ from bulk_pec.sandbox.faults import FaultDesk
 from bulk_pec.sandbox.mail import HOLDS_ORIGINAL, Letter, Mail, MailKind
 from bulk_pec.sandbox.mailbox import Mailbox
 from bulk_pec.sandbox.options import SandboxOptions
+from bulk_pec.sandbox.registry_book import Book
 from bulk_pec.sandbox.submission import Attached, Submission
 
 _REFERENCE = re.compile(r"(?<![0-9A-Za-z])[0-9A-HJKMNP-TV-Z]{13}(?![0-9A-Za-z])")
@@ -94,6 +95,7 @@ class Office:
     access: Access = field(init=False)
     rate: Rate = field(init=False)
     faults: FaultDesk = field(init=False)
+    registry: Book = field(init=False)
     posts: list[Post] = field(default_factory=list, init=False)
     taken: int = field(default=0, init=False)
     mailboxes: dict[str, Mailbox] = field(default_factory=dict, init=False)
@@ -104,6 +106,8 @@ class Office:
         self.access = Access(self.options)
         self.rate = Rate(self.options.rate)
         self.faults = FaultDesk(self.options.seed)
+        self.registry = Book(self.options, self.clock)
+        self.access.usable = self.registry.usable
         for entry in self.options.credentials:
             self.mailbox(entry.address)
 

@@ -18,6 +18,7 @@ _NOT_NEGATIVE = (
     "delivered_after",
     "receipt_bytes",
     "foreign_every",
+    "activation_after",
 )
 
 
@@ -84,6 +85,17 @@ class SandboxOptions:
         max_message_bytes: Largest POST body; beyond it 413.
         keepalive: Real seconds an idle connection is kept open.
         seed: Of the random source behind faults with a probability.
+        activation_after: Sandbox seconds from a mailbox's documents to what comes of them.
+        registry_credit: Years of a mailbox that can be paid for, the first included; after them the registry
+            answers 402. None: no end.
+        registry_tokens: Bearer tokens that the registry takes, if not those of `tokens`; empty means those.
+        taken_names: Addresses that somebody else has.
+        own_domains: Domains of the account, beside the vendor's and all example domains.
+        mailbox_password: Of mailboxes that the registry activated, where `credentials` are named; empty
+            means any.
+        json_slips: The registry's answers, and those of every GET, hold the slips of the vendor's samples.
+        odd_envelopes: The registry's answers vary: a list of one, numbers as text, null for an empty text.
+        text_errors: The registry's refusals are lines of text.
     """
 
     port: int = 0
@@ -115,6 +127,15 @@ class SandboxOptions:
     max_message_bytes: int = 100 * 1024 * 1024
     keepalive: float = 75.0
     seed: int = 0
+    activation_after: float = 5.0
+    registry_credit: int | None = None
+    registry_tokens: tuple[str, ...] = field(default=(), repr=False)
+    taken_names: tuple[str, ...] = ()
+    own_domains: tuple[str, ...] = ()
+    mailbox_password: str = field(default="", repr=False)
+    json_slips: bool = False
+    odd_envelopes: bool = False
+    text_errors: bool = False
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing.
@@ -130,6 +151,8 @@ class SandboxOptions:
                 raise ValueError(f"{name} must not be below 0")
         if self.rate is not None and self.rate <= 0:
             raise ValueError("rate must be above 0")
+        if self.registry_credit is not None and self.registry_credit < 0:
+            raise ValueError("registry_credit must not be below 0")
         if self.page_base not in (0, 1):
             raise ValueError("page_base must be 0 or 1")
         if self.start is not None and self.start.tzinfo is None:

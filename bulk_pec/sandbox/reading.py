@@ -12,6 +12,7 @@ from bulk_pec.sandbox.mail import Mail
 from bulk_pec.sandbox.mailbox import PAGE, Mailbox, page_of
 from bulk_pec.sandbox.office import Office
 from bulk_pec.sandbox.replies import Refused, Reply, done
+from bulk_pec.sandbox.slips import slipped
 from bulk_pec.sandbox.wreckage import reset, wreck
 
 _Answer = Callable[[web.Request, Mailbox], Reply]
@@ -45,7 +46,8 @@ class ReadingDesk:
 
         def reply(request: web.Request) -> Reply:
             try:
-                return answer(request, office.authenticated(request.headers))
+                shown = answer(request, office.authenticated(request.headers))
+                return slipped(shown) if office.options.json_slips else shown
             except Refused as refused:
                 return refused.reply()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,3 +71,17 @@ class Refused(Exception):
     def reply(self) -> Reply:
         """The answer that says so."""
         return Reply(self.status, {"success": False, "message": self.words}, self.headers)
+
+
+def handler(
+    answer: Callable[[web.Request], Awaitable[Reply]],
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """What aiohttp calls for a path: the answer, or the refusal, written out."""
+
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            return (await answer(request)).response()
+        except Refused as refused:
+            return refused.reply().response()
+
+    return handle

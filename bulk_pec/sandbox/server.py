@@ -19,6 +19,9 @@ from bulk_pec.sandbox.enquiries import EnquiriesDesk
 from bulk_pec.sandbox.office import Office
 from bulk_pec.sandbox.options import SandboxOptions
 from bulk_pec.sandbox.reading import ReadingDesk
+from bulk_pec.sandbox.registry import RegistryDesk
+from bulk_pec.sandbox.registry_calls import Alarm, Courier
+from bulk_pec.sandbox.registry_control import RegistryControl
 from bulk_pec.sandbox.replies import Refused
 from bulk_pec.sandbox.sending import SendingDesk
 
@@ -47,6 +50,7 @@ class Sandbox:
         self.office = Office(self.options, SandboxClock(self.options.speed, self.options.start, clock))
         self.url = ""
         self._runner: web.AppRunner | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def advance(self, seconds: float) -> None:
         """Jump forward by so many sandbox seconds.
@@ -55,6 +59,8 @@ class Sandbox:
             ValueError: `seconds` is negative.
         """
         self.office.clock.advance(seconds)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.office.registry.settle)
 
     async def __aenter__(self) -> Self:
         """Listen.
@@ -62,6 +68,7 @@ class Sandbox:
         Raises:
             OSError: The port is taken.
         """
+        self._loop = asyncio.get_running_loop()
         self._runner = web.AppRunner(
             _application(self.office),
             access_log=None,
@@ -81,6 +88,7 @@ class Sandbox:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._loop = None
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -90,8 +98,23 @@ def _application(office: Office) -> web.Application:
     application = web.Application(
         middlewares=[_json_errors], client_max_size=office.options.max_message_bytes
     )
-    for desk in (SendingDesk(office), ReadingDesk(office), EnquiriesDesk(office), ControlDesk(office)):
+    courier, alarm = Courier(), Alarm(office.registry, office.clock)
+    office.registry.changed = courier.tell
+    for desk in (
+        SendingDesk(office),
+        ReadingDesk(office),
+        EnquiriesDesk(office),
+        RegistryDesk(office, alarm),
+        RegistryControl(office, courier, alarm),
+        ControlDesk(office),
+    ):
         application.add_routes(desk.routes())
+
+    async def end(_: web.Application) -> None:
+        alarm.stop()
+        await courier.close()
+
+    application.on_cleanup.append(end)
     return application
 
 

@@ -33,6 +33,7 @@ from bulk_pec.domain.caps import Caps, Limits
 from bulk_pec.domain.errors import ConfigError, UsageError
 from bulk_pec.domain.exits import ExitCode
 from bulk_pec.domain.receipts import ReceiptKind
+from bulk_pec.domain.registrations import Registration
 from bulk_pec.ledger import migrate
 from bulk_pec.ledger.database import Database
 from bulk_pec.ledger.ledger import Ledger
@@ -203,7 +204,10 @@ def _fill(url: str, rows: _Rows) -> None:
             for name in filter(rows.get, rows):
                 filled = found.tables[name]
                 truths = [each.name for each in filled.columns if isinstance(each.type, Boolean)]
-                ready = [row | {truth: bool(row[truth]) for truth in truths} for row in rows[name]]
+                ready = [
+                    row | {truth: bool(row[truth]) for truth in truths if row[truth] is not None}
+                    for row in rows[name]
+                ]
                 connection.execute(filled.insert(), ready)
                 if database.is_postgres and "id" in filled.columns:
                     sequence = select(func.pg_get_serial_sequence(name, "id")).scalar_subquery()
@@ -290,6 +294,24 @@ def test_an_upgrade_keeps_what_waits_for_a_harvest_waiting(older: tuple[str, _Ro
         assert 7 not in [one.row for one in desk.pending()]
         harvest(ledger, desk.mailbox, [], NOW)
         assert 7 in [one.row for one in desk.pending()]
+
+
+def test_an_upgrade_from_before_registrations_keeps_what_there_is(empty_url: str, tmp_path: Path) -> None:
+    """A ledger of 0004 with work in it: every row stands, and the memory of mailboxes begins empty."""
+    Ledger(empty_url, "write", scripts=_scripts_of(tmp_path, "0004")).close()
+    shape = _shape(empty_url)
+    assert "registrations" not in shape
+    with _worked(f"sqlite:///{tmp_path / 'worked.db'}") as ledger:
+        rows = _content(ledger, shape)
+    _fill(empty_url, rows)
+    with pytest.raises(ConfigError, match=r"schema 0004.*bulk-pec ledger upgrade"):
+        open_ledger(empty_url)
+    with open_ledger(empty_url, upgrade=True) as ledger:
+        assert _content(ledger, shape) == rows
+        assert ledger.registrations.all() == []
+        seen = Registration("6040e4613a716838dc4eee0e", "ufficio@example.com", "PECMASSIVA", "evasa")
+        assert ledger.registrations.remember(seen, NOW, "list")
+        recount(ledger, ledger.runs.get("giugno"))
 
 
 def test_an_upgrade_counts_the_addresses_of_earlier_attempts(empty_url: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from bulk_pec.sandbox.arguments import parser
 from bulk_pec.sandbox.fates import _FATES
 from bulk_pec.sandbox.faults import _TAKES, PLACES
+from bulk_pec.sandbox.registry_fates import WORDS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
 FLAGS = [
@@ -16,7 +17,7 @@ FLAGS = [
 ]
 
 
-@pytest.mark.parametrize("word", [*_FATES, *_TAKES, *PLACES])
+@pytest.mark.parametrize("word", [*_FATES, *_TAKES, *PLACES, *WORDS])
 def test_every_fate_kind_and_place_is_in_the_page(word: str) -> None:
     """As a word of its own, in code."""
     assert f"`{word}`" in PAGE

@@ -115,7 +115,7 @@ def test_every_command_that_is_shown_exists(page: Path) -> None:
 def test_a_command_that_is_not_built_would_be_found() -> None:
     """The check above can fail: on a command, on a subcommand, on an option."""
     assert _wrong(["sandbox", "--speedy", "60"])
-    assert _wrong(["doctor"])
+    assert _wrong(["doctors"])
     assert _wrong(["ledger", "purge"])
     assert _wrong(["run", "list.csv", "--since", "05:30"])
     assert _wrong(["run", "list.csv", "--yes"]) is None
