@@ -208,8 +208,15 @@ def test_a_missing_token_is_told_before_anybody_calls(shell: Shell) -> None:
 
 @pytest.mark.parametrize(
     ("host", "own"),
-    [("127.0.0.1", True), ("127.8.0.1", True), ("::1", True), ("localhost", True)]
-    + [("192.0.2.1", False), ("::", False), ("example.org", False)],
+    [
+        ("127.0.0.1", True),
+        ("127.8.0.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("192.0.2.1", False),
+        ("::", False),
+        ("example.org", False),
+    ],
 )
 def test_only_this_machine_s_own_addresses_are_nobody_else_s(host: str, own: bool) -> None:
     """On any other address it is said that whoever reaches it may send hints."""
