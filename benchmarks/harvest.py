@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measuring import SERVERS, Ran, median, pinned, side_by_side
+from benchmarks.measuring import SERVERS, Ran, median, pinned
 from benchmarks.table import Findings
 from benchmarks.workshop import KINDS, NAMES, Home, Kind, Workshop, last_line
 
@@ -45,10 +45,8 @@ def measure(shop: Workshop) -> Findings:
 
 
 def _ratio(shop: Workshop, findings: Findings, kind: Kind, rows: int) -> None:
-    readings = side_by_side(
-        shop.repeat,
-        {"fetch": lambda: _fetched(shop, kind, rows), "harvest": lambda: _harvested(shop, kind, rows)[0]},
-    )
+    pairs = [_pair(shop, kind, rows) for _ in range(shop.repeat)]
+    readings = {"fetch": [fetched for fetched, _ in pairs], "harvest": [first for _, first in pairs]}
     name = NAMES[kind]
     for what, done in readings.items():
         findings.figure(
@@ -67,26 +65,33 @@ def _ratio(shop: Workshop, findings: Findings, kind: Kind, rows: int) -> None:
 
 def _once(shop: Workshop, findings: Findings, rows: int) -> int:
     """Read a mailbox whole, and again when there is nothing new; the first one's peak memory."""
-    first, again = _harvested(shop, "sqlite", rows)
     receipts = f"{RECEIPTS * rows:,} receipts"
+    shop.say(f"harvesting {receipts}")
+    with _ready(shop, "sqlite", rows) as (home, url):
+        first = _harvested(shop, home, url, rows)
+        again = _read(shop, home, ["harvest", url, home.url])
     findings.figure(f"SQLite: harvest, {receipts}", first.wall, "s")
+    findings.figure(
+        f"SQLite: harvest, {receipts}, processor time a receipt", first.cpu * 1e6 / (RECEIPTS * rows), "µs"
+    )
     findings.figure(f"SQLite: peak memory, {receipts}", first.ran.peak / 1e6, "MB")
     findings.figure(f"SQLite: second harvest, {receipts}", again.wall, "s")
     findings.ratio(f"SQLite: pages of a second harvest, {receipts}", again.pages, MOST_PAGES)
     return first.ran.peak
 
 
-def _fetched(shop: Workshop, kind: Kind, rows: int) -> Reading:
+def _pair(shop: Workshop, kind: Kind, rows: int) -> tuple[Reading, Reading]:
+    """One mailbox fetched, then harvested: both of what was measured in the same minute."""
     with _ready(shop, kind, rows) as (home, url):
-        return _read(shop, home, ["fetch", url])
+        fetched = _read(shop, home, ["fetch", url])
+        return fetched, _harvested(shop, home, url, rows)
 
 
-def _harvested(shop: Workshop, kind: Kind, rows: int) -> tuple[Reading, Reading]:
-    with _ready(shop, kind, rows) as (home, url):
-        first = _read(shop, home, ["harvest", url, home.url])
-        if first.new < RECEIPTS * rows:
-            raise RuntimeError(f"{first.new} mails were read, and there are more than {RECEIPTS * rows}")
-        return first, _read(shop, home, ["harvest", url, home.url])
+def _harvested(shop: Workshop, home: Home, url: str, rows: int) -> Reading:
+    done = _read(shop, home, ["harvest", url, home.url])
+    if done.new < RECEIPTS * rows:
+        raise RuntimeError(f"{done.new} mails were read, and there are more than {RECEIPTS * rows}")
+    return done
 
 
 def _read(shop: Workshop, home: Home, arguments: list[str]) -> Reading:

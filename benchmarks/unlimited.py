@@ -1,9 +1,11 @@
 """`bulk-pec` with no limit of rate, and a clock on its engine.
 
 Usage: ``python -m benchmarks.unlimited ARGUMENTS…``, as `bulk-pec ARGUMENTS…`. The configuration takes finite
-rates only, so `math.inf` is put in its place here; everything else is the real command. The last line on
-stdout is a JSON document: seconds and processor seconds of `Engine.run`, from its first step to its last, and
-how many of the latter the ledger's thread had, and the composing of letters and bodies.
+rates only, so `math.inf` is put in its place here; and the receiver has no receipts, so the engine is told
+that they come at once: it would wait for the first of them, to learn what they take up. Everything else is
+the real command. The last line on stdout is a JSON document: seconds and processor seconds of `Engine.run`,
+from its first step to its last, and how many of the latter the ledger's thread had, and the composing of
+letters and bodies.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ _configured = wiring.send_options
 
 
 def _unlimited(config: Config, max_messages: int | None) -> SendOptions:
-    return dataclasses.replace(_configured(config, max_messages), rate=math.inf)
+    return dataclasses.replace(_configured(config, max_messages), rate=math.inf, receipts_lag=0.0)
 
 
 async def _timed(engine: Engine) -> Sent:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bulk_pec.cli import forecasting, wiring
 from bulk_pec.config import Config
-from bulk_pec.domain.errors import BulkPecError, UsageError
+from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.states import MessageState
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Run
@@ -59,18 +59,8 @@ def prospects(config: Config, ledger: Ledger, story: Story) -> Prospects:
         canary=ledger.canaries.of(run).state,
         configured=bound,
         absence=config.settings.sending.on_in_doubt == "reconcile",
-        referenced=_referenced(config, run),
+        referenced=ledger.stories.referenced(message.id),
     )
-
-
-def _referenced(config: Config, run: Run) -> bool:
-    """Whether the run's subjects carry a reference; taken for granted where its templates are others now."""
-    if config.settings.message.reference:
-        return True
-    try:
-        return wiring.composer(config).digest != run.template_digest
-    except BulkPecError:
-        return True
 
 
 def _doubt(

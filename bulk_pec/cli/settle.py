@@ -27,7 +27,11 @@ def register(app: typer.Typer) -> None:
         abandon: Annotated[bool, typer.Option("--abandon", help="Give them up.")] = False,
         acknowledge: Annotated[
             bool,
-            typer.Option("--acknowledge", help="The ledger is an older copy, and may send all the same."),
+            typer.Option(
+                "--acknowledge",
+                help="I have looked: at the ambiguous deliveries of these KEYs; without any, at all of them, "
+                "or else at an older copy, which may then send.",
+            ),
         ] = False,
         reason: Annotated[str, typer.Option("--reason", help="Why; kept with the decision.")] = "",
     ) -> Result:
@@ -36,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
         decision = decision_of(sent=sent, resend=resend, abandon=abandon)
         if acknowledge:
-            check_acknowledging(decision, keys or [])
+            check_acknowledging(decision)
         desk = Desk(session, keys or [], decision, reason, acknowledge=acknowledge)
         with session.ledger("read") as ledger:
             found = ledger.runs.get(run)

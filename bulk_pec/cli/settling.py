@@ -12,6 +12,7 @@ from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.exits import Exit, Reason
 from bulk_pec.domain.states import MessageState, RunState
 from bulk_pec.domain.words import counted
+from bulk_pec.ledger.ambiguities import Ambiguous
 from bulk_pec.ledger.doubts import Decision, Doubt
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Restored, Run
@@ -42,16 +43,31 @@ def decision_of(*, sent: bool, resend: bool, abandon: bool) -> Decision | None:
     return given[0] if given else None
 
 
-def check_acknowledging(decision: Decision | None, keys: list[str]) -> None:
-    """Acknowledging an older copy is an act of its own: it is about the run, and settles no doubt.
+def check_acknowledging(decision: Decision | None) -> None:
+    """Acknowledging is an act of its own: it settles no doubt.
 
     Raises:
-        UsageError: A decision or a key stands beside it.
+        UsageError: A decision stands beside it.
     """
-    if decision is not None or keys:
+    if decision is not None:
         raise UsageError(
-            f"--acknowledge does not go together with {'a key' if decision is None else f'--{decision}'}.",
-            hint="Acknowledge the older copy first, then decide its doubts. Nothing was changed.",
+            f"--acknowledge does not go together with --{decision}.",
+            hint="Acknowledge first, then decide the doubts. Nothing was changed.",
+        )
+
+
+def check_meant(run: str, *, older_copy: bool, ambiguous: int) -> None:
+    """Acknowledging without a KEY must mean one thing: nobody who clears deliveries lets an older copy send.
+
+    Raises:
+        UsageError: It could mean both.
+    """
+    if older_copy and ambiguous:
+        raise UsageError(
+            f"The run {run!r} shows that this ledger is an older copy, and "
+            f"{counted(ambiguous, 'message')} of it have ambiguous deliveries: --acknowledge without a KEY "
+            "could mean either.",
+            hint="Nothing was changed. Give the KEYs of the deliveries first; what is left then is the copy.",
         )
 
 
@@ -63,7 +79,8 @@ class Desk:
         keys: Keys or references; none: every doubt of the run.
         decision: What is decided; None: nothing.
         reason: The operator's, for the record.
-        acknowledge: Whether the run may be sent from this ledger although it is an older copy.
+        acknowledge: Whether a person has looked: with keys, at the ambiguous deliveries of these messages;
+            without, at all of the run, or else at an older copy, from which it may then be sent.
     """
 
     def __init__(
@@ -84,6 +101,8 @@ class Desk:
         self._settled = 0
         self._acknowledge = acknowledge
         self._acknowledged = False
+        self._ambiguous: list[Ambiguous] = []
+        self._looked_at = 0
         self._restored: Restored | None = None
         self._elsewhere: list[str] = []
         self._cancelled = False
@@ -97,16 +116,35 @@ class Desk:
         """Find the doubts that are meant, and what shows that the ledger is an older copy.
 
         Raises:
-            UsageError: A key is no message of this run, or its message is not in doubt; nothing is changed.
+            UsageError: A key is no message of this run, or its message is not in doubt; or see
+                `check_meant`. Nothing is changed.
         """
         doubts = ledger.doubts.of(run)
-        if self._keys:
+        self._ambiguous = [one for one in ledger.ambiguities.of(run) if not one.acknowledged]
+        if self._keys and self._acknowledge:
+            doubts, self._ambiguous = [], self._meant(ledger, run)
+        elif self._keys:
             wanted = self._wanted(ledger, run)
             doubts = [doubt for doubt in doubts if doubt.message in wanted]
         self._chosen = doubts
         copies = ledger.runs.copies()
         self._restored = copies.pop(run.name, None)
         self._elsewhere = list(copies)
+        if self._acknowledge and not self._keys:
+            older = self._restored is not None
+            check_meant(run.name, older_copy=older, ambiguous=len(self._ambiguous))
+
+    def _meant(self, ledger: Ledger, run: Run) -> list[Ambiguous]:
+        found = ledger.doubts.find(run, self._keys)
+        unseen = {one.message: one for one in self._ambiguous}
+        for key in self._keys:
+            if key not in found or found[key].message not in unseen:
+                raise UsageError(
+                    f"No message of the run {run.name!r} with the key or reference {key!r} has ambiguous "
+                    "deliveries that nobody has acknowledged.",
+                    hint=f"Nothing was changed. `bulk-pec settle {shlex.quote(run.name)}` lists them.",
+                )
+        return [unseen[message] for message in {found[key].message: None for key in self._keys}]
 
     def _wanted(self, ledger: Ledger, run: Run) -> set[int]:
         found = ledger.doubts.find(run, self._keys)
@@ -130,8 +168,11 @@ class Desk:
         A decision on the whole run, no KEY given, is an operator's word on an older copy too.
         """
         by, now = operator(self._reason), wiring.clock().now()
-        if self._acknowledge or not self._keys:
+        if not self._keys:
             self._acknowledged = ledger.doubts.acknowledge(run, by, now)
+        if self._acknowledge and self._ambiguous:
+            self._looked_at = ledger.ambiguities.acknowledge(run, self._ambiguous, by, now)
+            ledger.balances.draw(run, now)
         if self._decision is not None and self._chosen:
             self._settled = ledger.doubts.decide(run, self._chosen, self._decision, by, now)
             self._cancelled = run.state is RunState.CANCELLED and self._decision is Decision.RESEND
@@ -150,11 +191,17 @@ class Desk:
             "decision": None if self._decision is None else self._decision.value,
             "settled": self._settled,
             "acknowledged": self._acknowledged,
+            "ambiguous": [
+                {"key": one.key, "row": one.row, "reference": one.reference, "delivery": one.delivery}
+                for one in self._ambiguous
+            ],
+            "looked_at": self._looked_at,
             "restored": None if self._restored is None else _shown(self._restored, pending),
             "doubts": listed,
             "left": len(left),
         }
         words = [*self._words(run, pending), *_lines(listed, run)]
+        waits = waits or (bool(self._ambiguous) and not self._looked_at)
         how = Exit.of(Reason.ATTENTION if left or waits else Reason.COMPLETE)
         return Result(document, "\n".join(words), how)
 
@@ -177,10 +224,12 @@ class Desk:
         words = []
         if self._restored is not None:
             words.append(_copy(self._restored, run, pending, acknowledged=self._acknowledged))
-        elif self._acknowledge:
+        elif self._acknowledge and not self._ambiguous:
             words.append(
-                "Nothing to acknowledge: no receipt of this run shows that the ledger is an older copy."
+                "Nothing to acknowledge: no receipt of this run shows that the ledger is an older copy, and "
+                "no delivery of it is ambiguous."
             )
+        words += self._ambiguous_words(run)
         words += [
             f"Run {other} shows that this ledger is an older copy, and nothing of any run is sent: "
             f"`bulk-pec settle {shlex.quote(other)}` says more."
@@ -193,6 +242,28 @@ class Desk:
             lost = len(self._chosen) - self._settled
             words += [f"{lost:,} had been settled otherwise a moment ago."] if lost else []
         return words
+
+    def _ambiguous_words(self, run: Run) -> list[str]:
+        """Deliveries that are ambiguous, or were acknowledged now."""
+        if not self._ambiguous:
+            return []
+        found = counted(len(self._ambiguous), "message")
+        if self._looked_at:
+            return [f"Acknowledged: the ambiguous deliveries of {found}, as they are now."]
+        lines = [f"{found} to several addresses with ambiguous deliveries:"]
+        lines += [
+            f"  row {one.row}, key {one.key}, {one.reference}: {one.found} CONSEGNA for "
+            f"{one.addresses} addresses, {one.delivery}"
+            for one in self._ambiguous[:_SHOWN]
+        ]
+        more = len(self._ambiguous) - _SHOWN
+        lines += [f"  and {more:,} more; --json lists all."] if more > 0 else []
+        name = shlex.quote(run.name)
+        return [
+            *lines,
+            "The receipts in the webmail say to whom each was delivered. Having looked: "
+            f"`bulk-pec settle {name} --acknowledge KEY…`.",
+        ]
 
 
 def _shown(restored: Restored, pending: int) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def known_room(config: Config, ledger: Ledger | None, now: int) -> Known:
         outlook = None if box is None else ledger.quotas.outlook(box, receipts.mailbox_full_at, since)
         if box is None or outlook is None:
             continue
-        grown = max(grown, outlook.growth or 0.0)
+        grown = max(grown, 0.0 if outlook.growth is None else outlook.growth.mean)
         if ledger.quotas.readings(box, 1)[-1].at >= now - _DAY and not receipts.delete_after_archive:
             free[mailbox.address] = math.floor(max(0.0, outlook.mark - outlook.expected)) * KIB
     return Known(free, math.ceil(grown * KIB))

@@ -6,7 +6,7 @@ What is asked, and what each answer means, is in docs/semantics.md, "The three-w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -114,6 +114,8 @@ class Balance:
         attempts: Attempts, as counted again.
         receipts: Receipts that belong to its messages, as counted again.
         findings: What there is to say.
+        acknowledged: Of the messages whose ambiguous deliveries a person has looked at, how many are in
+            which delivery state.
     """
 
     at: int
@@ -121,6 +123,7 @@ class Balance:
     attempts: int
     receipts: int
     findings: tuple[Finding, ...] = ()
+    acknowledged: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def adds_up(self) -> bool:
@@ -141,6 +144,7 @@ class Balance:
             "attempts": self.attempts,
             "receipts": self.receipts,
             "findings": [_finding(one) for one in self.findings],
+            "acknowledged": dict(self.acknowledged),
         }
 
 

@@ -74,6 +74,11 @@ def is_reference(text: str) -> bool:
     octets = text.encode("ascii")
     if octets.translate(None, _CHARS):
         return False
+    return _is_checked(octets)
+
+
+def _is_checked(octets: bytes) -> bool:
+    """Whether the check character is right."""
     alone, doubled = octets[::2].translate(_CHAR_TO_VALUE), octets[1::2].translate(_CHAR_TO_DOUBLED)
     return (sum(alone) + sum(doubled)) % 32 == 0
 
@@ -84,7 +89,7 @@ def find_all(subject: str) -> tuple[str, ...]:
     Not each of them need be ours: an id of thirteen digits, which the provider appends after ours, passes
     the check once in 32 times. Which one is ours, only the ledger knows.
     """
-    return tuple(token for token in _TOKEN.findall(subject) if is_reference(token))
+    return tuple([token for token in _TOKEN.findall(subject) if _is_checked(token.encode())])
 
 
 def find(subject: str) -> str | None:

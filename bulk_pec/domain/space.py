@@ -2,8 +2,9 @@
 
 A CONSEGNA holds the whole original message with its attachments (DM 2 November 2005, RFC 6109),
 so a box fills while a mailing is out, and a full one refuses receipts: evidence is lost for good. The unit of
-the provider's figures is not known (megabytes by its text, KiB by its numbers), so nothing here supposes
-one: growth is learnt from readings in whatever unit they come, and only ratios are told.
+the provider's figures is not known (megabytes by its text, KiB by its numbers), so nothing here rests on
+one: growth is learnt from readings in whatever unit they come (`bulk_pec.domain.growth`), and only ratios
+are told.
 """
 
 from __future__ import annotations
@@ -12,94 +13,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-LEAST_MAILS = 20
-"""Mails that readings must lie apart before growth is learnt from them: fewer may all be large, or small."""
-RECENT_MAILS = 200
-"""The latest so many mails are looked at apart: a letter may be larger than those of earlier runs."""
+from bulk_pec.domain.growth import Due, Growth, Reading
+
 FIRST_LOOK = 5
 """Messages after which the quota is first read again; then twice as many, and so on."""
 LAST_LOOK = 400
 """Messages after which it is read again at the latest."""
-LEAST_RIPE = 10
-"""Receipts that must have had the time to come before what the box grew by says anything of one."""
 UNKNOWN = 25
 """Messages that may be out, in any box, while it is not known what their receipts make it grow by."""
 MOST_UNKNOWN = 1_000
 """The same in a box that seems large."""
 _FRAME_KIB = 190
 """A message's two receipts without the letter, as planning has them."""
-
-
 _BOUNDLESS = 1e12
-"""Receipts that nobody will ever have."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How full a mailbox was.
-
-    Attributes:
-        at: Milliseconds since the epoch.
-        usage: In the provider's unit.
-        capacity: In the same unit.
-        seen: Mails that harvests had ever seen in it by then. It changes with a reading that was taken when a
-            harvest had just read everything, and stays the same in those between two harvests.
-    """
-
-    at: int
-    usage: float
-    capacity: float
-    seen: int
-
-    @property
-    def share(self) -> float:
-        """Usage over capacity; 1.0 when the capacity is not positive."""
-        return self.usage / self.capacity if self.capacity > 0 else 1.0
-
-
-def growth(readings: Sequence[Reading]) -> float | None:
-    """What a mail makes the mailbox grow by, in the provider's unit; None: not enough is known yet.
-
-    Only stretches between two harvests count in which the box did not shrink at any reading and kept its
-    capacity: then what it grew by is what the mails that came took. The mean over all of them, or over the
-    latest mails if that is more: too much stops sending early, too little loses receipts.
-
-    Args:
-        readings: Of one mailbox, oldest first.
-    """
-    steps = _steps(readings)
-    if sum(mails for mails, _ in steps) < LEAST_MAILS:
-        return None
-    return max(_mean(steps), _mean(_latest(steps)))
-
-
-def _steps(readings: Sequence[Reading]) -> list[tuple[int, float]]:
-    """Mails that came, and what the box grew by, from one harvest to the next."""
-    steps: list[tuple[int, float]] = []
-    start = before = None
-    whole = True
-    for one in readings:
-        if before is not None:
-            whole = whole and one.capacity == before.capacity and one.usage >= before.usage
-        if start is None or one.seen != start.seen:
-            if start is not None and whole and one.seen > start.seen:
-                steps.append((one.seen - start.seen, one.usage - start.usage))
-            start, whole = one, True
-        before = one
-    return steps
-
-
-def _latest(steps: Sequence[tuple[int, float]]) -> Sequence[tuple[int, float]]:
-    mails = 0
-    for number, (came, _) in enumerate(reversed(steps), 1):
-        mails += came
-        if mails >= RECENT_MAILS:
-            return steps[-number:]
-    return steps
-
-
-def _mean(steps: Sequence[tuple[int, float]]) -> float:
-    return sum(grown for _, grown in steps) / sum(mails for mails, _ in steps)
+"""Addresses that nobody will ever write to."""
 
 
 def base(readings: Sequence[Reading]) -> Reading:
@@ -116,32 +43,19 @@ def base(readings: Sequence[Reading]) -> Reading:
     return found
 
 
-def grown_by_sending(gained: float, ripe: int) -> float | None:
-    """What stands in for growth while no harvest has shown it; None: nothing does.
+def unknown_addresses(room: float, letter_bytes: int | None, ripe: int) -> int:
+    """Addresses that may be written to while nobody knows what their receipts take.
 
-    All that the box grew by is put down to the receipts that have had the time to come. Those that came
-    sooner, and other mail, make it too much at first; it comes down as more ripen.
-
-    Args:
-        gained: What the box grew by, in the provider's unit.
-        ripe: Receipts that were due long enough ago.
-    """
-    return gained / ripe if ripe >= LEAST_RIPE and gained > 0 else None
-
-
-def unknown_receipts(room: float, letter_bytes: int | None, ripe: int) -> int:
-    """Receipts that may be out whose growth nobody knows: a few, and as many again as have shown theirs.
-
-    More of them where the box, its figures read as KiB, would take four times as many. If they are not KiB,
-    that is no more than `MOST_UNKNOWN` messages.
+    A few, and as many again as have had the time to show it. More of them where the box, its figures read as
+    KiB, would take four times as many. If they are not KiB, that is no more than `MOST_UNKNOWN`.
 
     Args:
         room: What is left of the box, in the provider's unit.
         letter_bytes: The largest letter's; None: not known, and then nothing is supposed.
-        ripe: Receipts that have had the time to come, as in `grown_by_sending`.
+        ripe: Addresses whose receipts have had the time to come.
     """
     roomy = 0 if letter_bytes is None else math.floor(room / (4 * (_FRAME_KIB + letter_bytes / 1024)))
-    return max(2 * max(UNKNOWN, min(MOST_UNKNOWN, roomy)), 2 * ripe)
+    return max(UNKNOWN, min(MOST_UNKNOWN, roomy), 2 * ripe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,15 +67,15 @@ class Outlook:
         capacity: In the same unit.
         base: The usage when `due` began to be counted: when the latest harvest had read everything.
         due: Receipts that were not seen by then, or are of messages sent since.
-        growth: What a mail makes it grow by, in the same unit; None: not learnt.
+        growth: What receipts make it grow by, in the same unit; None: nothing is known of it.
         full_at: The share of the capacity that receipts must not fill it beyond.
     """
 
     usage: float
     capacity: float
     base: float
-    due: int
-    growth: float | None
+    due: Due
+    growth: Growth | None
     full_at: float
 
     @property
@@ -175,7 +89,9 @@ class Outlook:
 
         Somebody may have made room since, and other mail may have come.
         """
-        return max(self.usage, min(self.base, self.usage) + self.due * (self.growth or 0.0))
+        if self.growth is None:
+            return self.usage
+        return max(self.usage, min(self.base, self.usage) + self.growth.of(self.due))
 
     @property
     def share(self) -> float:
@@ -188,22 +104,21 @@ class Outlook:
         return self.expected / self.capacity if self.capacity > 0 else 1.0
 
     @property
-    def receipts(self) -> int | None:
-        """How many more receipts may come to be due; None: nothing is known that would limit them."""
+    def addresses(self) -> int | None:
+        """How many more may be written to, in a message each; None: nothing is known that would limit them.
+
+        A message to several brings fewer receipts than a message to each.
+        """
         if self.usage >= self.mark:
             return 0
-        left = (self.mark - self.expected) / self.growth if self.growth else math.inf
+        each = 0.0 if self.growth is None else self.growth.message
+        left = (self.mark - self.expected) / each if each else math.inf
         return None if left > _BOUNDLESS else max(0, math.floor(left))
-
-    def messages(self, each: int = 2) -> int | None:
-        """How many more messages may be sent, `each` bringing so many receipts; None: not known."""
-        receipts = self.receipts
-        return None if receipts is None else receipts // each
 
     @property
     def full(self) -> bool:
         """Whether one more message's two receipts would be too much."""
-        return self.messages() == 0
+        return self.addresses == 0
 
 
 def when_full(readings: Sequence[Reading], full_at: float) -> int | None:
@@ -240,8 +155,8 @@ class Stretch:
     """How far sending goes on before the quota must be known anew.
 
     Attributes:
-        look: Receipts that come to be due until it is read again.
-        most: Receipts that come to be due before nothing more is sent until it has been read; 0: at once.
+        look: Addresses that are written to until it is read again.
+        most: Addresses that are written to before nothing more is sent until it has been read; 0: at once.
     """
 
     look: int
@@ -254,10 +169,10 @@ def stretch(looks: int, outlook: Outlook, unknown: int | None = None) -> Stretch
     Args:
         looks: How often it was looked at before.
         outlook: As it is known now.
-        unknown: Receipts of which nothing is known that may yet come to be due; None: no such limit.
+        unknown: Addresses that may yet be written to while nothing is known; None: no such limit.
     """
-    often = 2 * min(FIRST_LOOK << min(looks, 8), LAST_LOOK)
-    known = [one for one in (outlook.receipts, unknown) if one is not None]
+    often = min(FIRST_LOOK << min(looks, 8), LAST_LOOK)
+    known = [one for one in (outlook.addresses, unknown) if one is not None]
     left = min(known, default=2 * often)
     if left <= 0:
         return Stretch(0, 0)

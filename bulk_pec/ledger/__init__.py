@@ -10,6 +10,7 @@
 | lock.py | the one writing process of a SQLite file |
 | runs.py, counts.py | what was loaded and where it stands; the counters, kept where they change |
 | loading.py, retries.py | a list becomes a run; so do the failures of another |
+| ambiguities.py | ambiguous deliveries, and what a person said of them |
 | repeats.py, suppressions.py | what was said before; who is never written to |
 | answers.py | what paid look-ups said |
 | registrations.py | what the registry said of our own mailboxes |

@@ -7,6 +7,7 @@ balance is not counted again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,9 +15,9 @@ import orjson
 from sqlalchemy import Connection
 
 from bulk_pec.domain.balance import SHOWN, Balance, Case, Finding, Kind
-from bulk_pec.domain.letters import recipients_of
 from bulk_pec.domain.receipts import RECEIPTS
 from bulk_pec.domain.states import MessageState, SetAside
+from bulk_pec.ledger.ambiguities import Ambiguities
 from bulk_pec.ledger.checking import miscounted
 from bulk_pec.ledger.database import Database
 from bulk_pec.ledger.questions import COUNTED, QUESTIONS, of_run
@@ -40,13 +41,6 @@ _MORE: tuple[tuple[Kind, str, str], ...] = (
     (Kind.SENT_TWICE, "it has left twice", _TWICE),
     (Kind.FEWER_ADDRESSES, "the provider took it for {sent_to} of its {units} addresses", _FEWER),
     (Kind.SHARED_MESSAGE_ID, "it has the message_id {message_id}, and so has message {other}", _SHARED),
-)
-_MANY = (
-    "SELECT m.id AS message, m.recipient, COUNT(*) AS found "
-    # CROSS: SQLite would read all receipts.
-    "FROM messages m CROSS JOIN receipts r WHERE r.message = m.id AND r.kind = 'delivered' "
-    "AND m.id BETWEEN :first AND :last AND m.state = 'sent' AND m.delivery <> 'delivered' "
-    "AND m.recipient LIKE '%@%@%' GROUP BY m.id, m.recipient ORDER BY m.id"
 )
 _AMBIGUOUS = "it has {found} CONSEGNA and {addresses} addresses, and which is whose is not sure"
 _UNKNOWN = (
@@ -115,13 +109,14 @@ class Balances:
                 if kind is not Kind.SENT_TWICE or counted.get("twins"):
                     found = self._ask(connection, run, statement)
                     findings += self._finding(connection, kind, [(sentence, row) for row in found])
-            findings += self._ambiguous(connection, run)
+            ambiguous, seen = self._ambiguous(connection, run)
+            findings += ambiguous
             unknown = self._db.execute(connection, _UNKNOWN, run=run.id, loaded=run.created_at).scalar_one()
         if unknown:
             findings.append(Finding(Kind.UNKNOWN_REFERENCES, int(unknown)))
         rows = sum(counted.get(name, 0) for name in (*MessageState, *SetAside))
         attempts, receipts = counted.get("attempts", 0), counted.get("receipts_matched", 0)
-        return Balance(now, rows, attempts, receipts, tuple(findings))
+        return Balance(now, rows, attempts, receipts, tuple(findings), seen)
 
     def _counted(self, connection: Connection, run: Run) -> dict[str, int]:
         """Every counter of the run, counted again."""
@@ -153,18 +148,19 @@ class Balances:
                 by_kind.setdefault(question.balance, []).extend((question.sentence, row) for row in found)
         return [one for kind, found in by_kind.items() for one in self._finding(connection, kind, found)]
 
-    def _ambiguous(self, connection: Connection, run: Run) -> list[Finding]:
-        """Messages with as many CONSEGNA as addresses that do not count as delivered.
-
-        Some may be repetitions, or of two sendings, or a final notice stands beside them: see
-        `bulk_pec.domain.receipts.Evidence.of_several`.
-        """
-        found = [
-            {"message": row["message"], "found": row["found"], "addresses": addresses}
-            for row in self._ask(connection, run, _MANY)
-            if 1 < (addresses := len(recipients_of(row["recipient"]))) <= row["found"]
+    def _ambiguous(self, connection: Connection, run: Run) -> tuple[list[Finding], dict[str, int]]:
+        """What a person has not looked at yet; and, of what a person has, how many stand where."""
+        found = Ambiguities(self._db).read(connection, run)
+        open_ = [
+            {"message": one.message, "found": one.found, "addresses": one.addresses}
+            for one in found
+            if not one.acknowledged
         ]
-        return self._finding(connection, Kind.AMBIGUOUS_DELIVERIES, [(_AMBIGUOUS, row) for row in found])
+        seen = Counter(one.delivery for one in found if one.acknowledged)
+        return (
+            self._finding(connection, Kind.AMBIGUOUS_DELIVERIES, [(_AMBIGUOUS, row) for row in open_]),
+            dict(sorted(seen.items())),
+        )
 
     def _finding(
         self, connection: Connection, kind: Kind, found: Sequence[tuple[str, Mapping[str, Any]]]

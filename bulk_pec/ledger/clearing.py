@@ -22,7 +22,9 @@ _READY = (
     "AND r.kind IN ('accepted', 'not_accepted', 'delivered', 'undelivered', 'late', 'early_warning') "
     "AND (r.cause IS NOT NULL OR r.kind NOT IN ('not_accepted', 'undelivered', 'late')) "
     "AND m.state = 'sent' AND m.delivery IN ('delivered', 'undelivered', 'not_accepted') "
-    "AND m.twin_at IS NULL"
+    "AND m.twin_at IS NULL "
+    # Of several addresses one may have no CONSEGNA, and only the texts in the mailbox tell which.
+    "AND (m.delivery = 'delivered' OR m.recipient NOT LIKE '%@%@%')"
 )
 
 MOVED = "its mails have been seen under other ids than before"

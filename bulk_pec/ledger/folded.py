@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row
-
 from bulk_pec.domain.letters import recipients_of
 from bulk_pec.domain.receipts import Evidence, Heard, ReceiptKind
 from bulk_pec.domain.states import Delivery, MessageState
@@ -41,6 +39,27 @@ class Told(NamedTuple):
     reference: str | None
 
 
+class Known(NamedTuple):
+    """A message as the ledger has it, in the order in which it is read; see the ledger's schema.
+
+    `several` is its recipient if it has several addresses; `elsewhere`: not sent, and never by this ledger.
+    """
+
+    id: int
+    run_id: int
+    reference: str
+    state: str
+    delivery: str
+    accepted_at: int | None
+    not_accepted_at: int | None
+    delivered_at: int | None
+    undelivered_at: int | None
+    late_at: int | None
+    attempts: int
+    several: str | None
+    elsewhere: bool
+
+
 @dataclass(slots=True)
 class Folded:
     """One message with its new receipts folded in.
@@ -54,7 +73,7 @@ class Folded:
         delivery: Its delivery state now; an early notice makes nothing less late.
     """
 
-    row: Row[Any]
+    row: Known
     told: Sequence[Told]
     addresses: int
     evidence: Evidence
@@ -68,12 +87,12 @@ class Folded:
         self.delivery = Delivery.OVERDUE if overdue else found
 
     @classmethod
-    def of(cls, row: Row[Any], told: Sequence[Told]) -> Folded:
+    def of(cls, row: Known, told: Sequence[Told]) -> Folded:
         """Fold receipts into a message as the ledger has it."""
         evidence = Evidence(
             row.accepted_at, row.not_accepted_at, row.delivered_at, row.undelivered_at, row.late_at
         )
-        evidence = evidence.with_receipts((one.kind, one.at) for one in told)
+        evidence = evidence.with_receipts([(one.kind, one.at) for one in told])
         addresses = 1 if row.several is None else len(recipients_of(row.several))
         return cls(row, told, addresses, evidence)
 
@@ -97,19 +116,21 @@ class Folded:
     @property
     def twin_suspected(self) -> bool:
         """Whether it may have left twice: it was tried twice, or has two acceptances."""
-        accepted = sum(one.kind is ReceiptKind.ACCEPTED for one in self.told)
-        return self.row.attempts > 1 or accepted + (self.row.accepted_at is not None) > 1
+        if self.row.attempts > 1:
+            return True
+        accepted = [one.kind for one in self.told].count(ReceiptKind.ACCEPTED)
+        return accepted + (self.row.accepted_at is not None) > 1
 
     def as_row(self) -> dict[str, Any]:
-        """For the JSON batch."""
+        """What is to be written of it, by column."""
         delivery, evidence = self.delivery, self.evidence
         said = [word for word in (BAD.get(delivery), self.note) if word]
         return {
             "id": self.row.id,
             "before": self.row.state,
-            "delivery": delivery.value,
+            "delivery": str(delivery),
             "message_id": next((one.message_id for one in self.told if one.message_id), None),
-            "sent_at": evidence.accepted_at or min(one.at for one in self.told),
+            "sent_at": evidence.accepted_at or min([one.at for one in self.told]),
             "reason": "; ".join(said) or None,
             "accepted_at": evidence.accepted_at,
             "not_accepted_at": evidence.not_accepted_at,

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from bulk_pec.domain.errors import BrokenPromise
 from bulk_pec.domain.receipts import RECEIPTS, Heard, ReceiptKind
 from bulk_pec.ledger import counts, twins
 from bulk_pec.ledger.database import Database
-from bulk_pec.ledger.folded import Folded, Told, changes_of, marks_of
+from bulk_pec.ledger.folded import Folded, Known, Told, changes_of, marks_of
 from bulk_pec.ledger.mails import Harvested, Mail, Place, looks
 from bulk_pec.ledger.runs import NEVER_LEFT, count_mailbox, mark_restored
 from bulk_pec.ledger.waiting import Waiting
@@ -26,7 +26,7 @@ _MESSAGE = (
     "CASE WHEN m.recipient LIKE '%@%@%' THEN m.recipient END AS several, "
     f"m.state <> 'sent' AND {NEVER_LEFT} AS elsewhere"
 )
-"""What a fold needs of a message `m`."""
+"""What a fold needs of a message `m`: see `Known`."""
 
 
 class Folding:
@@ -60,26 +60,29 @@ class Folding:
         )
         return [speaking[row.fingerprint] for row in rows]
 
-    def find(self, connection: Connection, mails: Sequence[Mail]) -> Sequence[Row[Any]]:
+    def find(self, connection: Connection, mails: Sequence[Mail]) -> Sequence[Known]:
         """The messages that these receipts' references name, locked; other mail names none."""
-        references = {one for mail in mails if mail.kind in RECEIPTS for one in mail.references}
+        references = {mail.reference for mail in mails if mail.reference and mail.kind in RECEIPTS}
+        references |= {
+            one for mail in mails if mail.earlier and mail.kind in RECEIPTS for one in mail.earlier
+        }
         if not references:
             return []
         batch = self._db.batch("named", reference="text")
-        rows: Sequence[Row[Any]] = self._db.execute(
+        rows = self._db.fetch(
             connection,
             f"WITH {batch} SELECT {_MESSAGE} FROM named JOIN messages m ON m.reference = named.reference "
             f"ORDER BY m.id {self._db.hold('m')}",
             named=self._db.rows([{"reference": reference} for reference in sorted(references)]),
-        ).all()
-        return rows
+        )
+        return [Known._make(row) for row in rows]
 
     def fold(
         self,
         connection: Connection,
         mailbox_id: int,
-        mails: tuple[Sequence[Mail], Sequence[Mail]],
-        found: Mapping[str, Row[Any]],
+        heard: tuple[Heeded, Sequence[Mail]],
+        found: Mapping[str, Known],
         now: int,
     ) -> int:
         """Fold receipts into the messages whose references they carry (transition j); how many.
@@ -89,19 +92,18 @@ class Folding:
         Args:
             connection: Of the transaction.
             mailbox_id: Where they lie.
-            mails: Those recorded now, as `place` says; and, from `speaking`, those known longer.
+            heard: What those recorded now say, from `heed`; and, from `speaking`, those known longer.
             found: The messages of both, from `find`, by reference.
             now: Milliseconds since the epoch.
         """
-        told: dict[int, list[Told]] = {}
-        fresh, longer = mails
-        _hear(told, (mail for mail in fresh if mail.kind in RECEIPTS), found, now)
+        fresh, longer = heard
+        told = fresh.told
         if longer:
-            late: dict[int, list[Told]] = {}
-            self._waiting.keep(connection, mailbox_id, _hear(late, longer, found, now))
-            self._mark(connection, mailbox_id, late)
-            for message, heard in late.items():
-                told.setdefault(message, []).extend(heard)
+            late = heed(longer, found, now)
+            self._waiting.keep(connection, mailbox_id, late.others)
+            self._mark(connection, mailbox_id, late.told)
+            for message, said in late.told.items():
+                told.setdefault(message, []).extend(said)
         return self._write(connection, mailbox_id, found.values(), told, now)
 
     def match_waiting(self, mailbox_id: int, now: int, after: Place | None = None) -> Harvested:
@@ -120,24 +122,24 @@ class Folding:
             matched = self._write(connection, mailbox_id, messages, page.told, now)
         return Harvested(0, matched, 0, page.shared, page.after)
 
-    def _hold(self, connection: Connection, told: Mapping[int, Sequence[Told]]) -> Sequence[Row[Any]]:
+    def _hold(self, connection: Connection, told: Mapping[int, Sequence[Told]]) -> Sequence[Known]:
         """Messages by id, locked."""
         if not told:
             return []
-        rows: Sequence[Row[Any]] = self._db.execute(
+        rows = self._db.fetch(
             connection,
             f"WITH {self._db.batch('named', id='bigint')} SELECT {_MESSAGE} FROM named "
             # CROSS: for the order's sake SQLite would read all messages.
             f"CROSS JOIN messages m WHERE m.id = named.id ORDER BY m.id {self._db.hold('m')}",
             named=self._db.rows([{"id": message} for message in sorted(told)]),
-        ).all()
-        return rows
+        )
+        return [Known._make(row) for row in rows]
 
     def _write(
         self,
         connection: Connection,
         mailbox_id: int,
-        messages: Iterable[Row[Any]],
+        messages: Iterable[Known],
         told: Mapping[int, Sequence[Told]],
         now: int,
     ) -> int:
@@ -203,32 +205,25 @@ class Folding:
 
     def _update(self, connection: Connection, mailbox_id: int, folded: Sequence[Folded], now: int) -> None:
         db = self._db
-        folds = db.rows([one.as_row() for one in folded])
-        batch = db.batch("folds", **_FOLD_COLUMNS)
-        written = db.execute(
-            connection,
-            f"WITH {batch} UPDATE messages SET state = 'sent', delivery = folds.delivery, "
-            "message_id = COALESCE(messages.message_id, folds.message_id), "
-            "sent_at = COALESCE(messages.sent_at, folds.sent_at), reason = folds.reason, "
-            "mailbox_id = COALESCE(messages.mailbox_id, :mailbox), not_before = NULL, harvest_after = NULL, "
-            "accepted_at = folds.accepted_at, not_accepted_at = folds.not_accepted_at, "
-            "delivered_at = folds.delivered_at, undelivered_at = folds.undelivered_at, "
-            "late_at = folds.late_at FROM folds "
-            "WHERE messages.id = folds.id AND messages.state = folds.before RETURNING messages.id",
-            folds=folds,
-            mailbox=mailbox_id,
-        ).all()
-        if len(written) != len(folded):
+        rows = [one.as_row() for one in folded]
+        if db.is_postgres:
+            statement = f"WITH {db.batch('folds', **_FOLD_COLUMNS)} {_update_by('folds.')}"
+            written = db.execute(connection, statement, folds=db.rows(rows), mailbox=mailbox_id).rowcount
+        else:
+            for row in rows:
+                row["mailbox"] = mailbox_id
+            written = db.each(connection, _update_by(":"), rows)
+        if written != len(folded):
             raise BrokenPromise(
                 "Messages changed while their receipts were being folded.",
                 hint="Nothing of this page was kept; the next harvest reads it again. Please report this.",
             )
         db.execute(
             connection,
-            f"WITH {batch} UPDATE attempts SET settlement = 'receipt', settled_at = :now FROM folds "
-            "WHERE attempts.message = folds.id AND attempts.outcome = 'in_doubt' "
-            "AND attempts.settlement IS NULL",
-            folds=folds,
+            f"WITH {db.batch('folded', id='bigint')} UPDATE attempts SET settlement = 'receipt', "
+            "settled_at = :now FROM folded WHERE attempts.message = folded.id "
+            "AND attempts.outcome = 'in_doubt' AND attempts.settlement IS NULL",
+            folded=db.rows([{"id": one.row.id} for one in folded]),
             now=now,
         )
 
@@ -248,38 +243,61 @@ _FOLD_COLUMNS = {
 }
 
 
-def place(mail: Mail, found: Mapping[str, Row[Any]]) -> tuple[str | None, int | None, str | None]:
-    """What its row says of a mail that is recorded now: reference, message and token."""
-    if mail.kind not in RECEIPTS:
-        return mail.reference, None, None
-    ours = _ours(mail, found)
-    if ours is None:
-        return mail.reference, None, mail.token
-    return ours, found[ours].id, mail.message_id
+def _update_by(new: str) -> str:
+    """The statement that writes folds; each value stands behind this prefix, of a CTE or of parameters."""
+    source = "" if new == ":" else "FROM folds "
+    return (
+        f"UPDATE messages SET state = 'sent', delivery = {new}delivery, "
+        f"message_id = COALESCE(messages.message_id, {new}message_id), "
+        f"sent_at = COALESCE(messages.sent_at, {new}sent_at), reason = {new}reason, "
+        "mailbox_id = COALESCE(messages.mailbox_id, :mailbox), not_before = NULL, harvest_after = NULL, "
+        f"accepted_at = {new}accepted_at, not_accepted_at = {new}not_accepted_at, "
+        f"delivered_at = {new}delivered_at, undelivered_at = {new}undelivered_at, late_at = {new}late_at "
+        f"{source}WHERE messages.id = {new}id AND messages.state = {new}before"
+    )
 
 
-def _hear(
-    told: dict[int, list[Told]], mails: Iterable[Mail], found: Mapping[str, Row[Any]], now: int
-) -> list[Mail]:
-    """Add what receipts with a reference of ours say, by message; those with none are returned."""
-    others = []
+@dataclass(slots=True)
+class Heeded:
+    """What mails say, held against the messages their references name.
+
+    Attributes:
+        places: What each mail's row says of it: reference, message and token.
+        told: What those say that carry a reference of ours, by message.
+        others: The receipts that carry none.
+    """
+
+    places: list[tuple[str | None, int | None, str | None]] = field(default_factory=list)
+    told: dict[int, list[Told]] = field(default_factory=dict)
+    others: list[Mail] = field(default_factory=list)
+
+    @property
+    def strange(self) -> int:
+        """How many are receipts with well-formed references, none of which this ledger knows."""
+        return sum(mail.reference is not None for mail in self.others)
+
+
+def heed(mails: Iterable[Mail], found: Mapping[str, Known], now: int) -> Heeded:
+    """Hold mails against the messages their references name, those from `Folding.find` by reference."""
+    heeded = Heeded()
     for mail in mails:
+        if mail.kind not in RECEIPTS:
+            heeded.places.append((mail.reference, None, None))
+            continue
         reference = _ours(mail, found)
         if reference is None:
-            others.append(mail)
-        else:
-            one = Told(mail.fingerprint, mail.kind, mail.item.at or now, mail.message_id, reference)
-            told.setdefault(found[reference].id, []).append(one)
-    return others
+            heeded.places.append((mail.reference, None, mail.token))
+            heeded.others.append(mail)
+            continue
+        message = found[reference].id
+        heeded.places.append((reference, message, mail.message_id))
+        one = Told(mail.fingerprint, mail.kind, mail.item.at or now, mail.message_id, reference)
+        heeded.told.setdefault(message, []).append(one)
+    return heeded
 
 
-def _ours(mail: Mail, found: Mapping[str, Row[Any]]) -> str | None:
+def _ours(mail: Mail, found: Mapping[str, Known]) -> str | None:
     """The last of its references that this ledger knows: ours is appended after the text's own."""
     if mail.reference is None or mail.reference in found:
         return mail.reference
     return next((reference for reference in reversed(mail.earlier) if reference in found), None)
-
-
-def strange(mail: Mail, found: Mapping[str, Row[Any]]) -> bool:
-    """Whether it is a receipt with well-formed references, none of which this ledger knows."""
-    return mail.reference is not None and mail.kind in RECEIPTS and _ours(mail, found) is None

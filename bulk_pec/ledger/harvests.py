@@ -320,6 +320,11 @@ class Harvests:
 
         It is not due again at once where that took long, lest totals that jump keep us reading.
         """
+        owed_from = self.whole_owed(mailbox_id)
+        return owed_from is not None and now >= owed_from
+
+    def whole_owed(self, mailbox_id: int) -> int | None:
+        """From when on the box is to be read again whole, milliseconds since the epoch; None: it is not."""
         with self._db.transaction() as connection:
             statement = "SELECT MAX(fell_at) FROM harvests WHERE mailbox_id = :mailbox"
             fell_at = self._db.execute(connection, statement, mailbox=mailbox_id).scalar()
@@ -329,10 +334,11 @@ class Harvests:
                 "ORDER BY id DESC LIMIT 1",
                 mailbox=mailbox_id,
             ).first()
-        if fell_at is None or last is None:
-            return fell_at is not None
-        wait = min(_SHARE * (last.ended_at - last.begun_at), _LONGEST_WAIT)
-        return bool(fell_at >= last.begun_at and now - last.ended_at >= wait)
+        if fell_at is None or (last is not None and fell_at < last.begun_at):
+            return None
+        if last is None:
+            return int(fell_at)
+        return int(last.ended_at + min(_SHARE * (last.ended_at - last.begun_at), _LONGEST_WAIT))
 
     def last_total(self, mailbox_id: int) -> int | None:
         """What the provider said the box held at the last complete harvest whose total was right."""

@@ -6,17 +6,17 @@ that dies leaves nothing half done. A page counts as known only once the walk th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.states import Delivery
 from bulk_pec.ledger import bulk, counts
 from bulk_pec.ledger.database import Database
-from bulk_pec.ledger.folding import Folding, place, strange
+from bulk_pec.ledger.folding import Folding, Heeded, heed
 from bulk_pec.ledger.harvests import Harvests, Walk, WalkEnd
 from bulk_pec.ledger.mails import Harvested, Mail, Place
 from bulk_pec.ledger.runs import Run
@@ -127,10 +127,14 @@ class Inbox(Harvests):
                 taken = taken.only_new()
             speaking = self._folding.speaking(connection, walk.mailbox_id, taken.unmatched)
             found = {row.reference: row for row in self._folding.find(connection, [*taken.fresh, *speaking])}
-            self._insert(connection, walk, taken.fresh, found)
+            heeded = heed(taken.fresh, found, now)
+            self._insert(connection, walk, taken.fresh, heeded)
             self._keep_up(connection, walk, taken)
-            matched = self._folding.fold(connection, walk.mailbox_id, (taken.fresh, speaking), found, now)
-            added = Harvested(len(taken.fresh), matched, sum(strange(mail, found) for mail in taken.fresh))
+            added = Harvested(
+                len(taken.fresh),
+                self._folding.fold(connection, walk.mailbox_id, (heeded, speaking), found, now),
+                heeded.strange,
+            )
             self._count_seen(connection, walk.mailbox_id, taken, now)
             position = _last(walk, pages[: len(taken.known)], taken, how) if how.positioned else None
             walk = self._advance(connection, walk, position, _gained(walk, taken))
@@ -138,9 +142,7 @@ class Inbox(Harvests):
             walk, tuple(taken.known), tuple(taken.dead), added, taken.counted, taken.unknown, taken.unseen
         )
 
-    def _insert(
-        self, connection: Connection, walk: Walk, fresh: Sequence[Mail], found: Mapping[str, Row[Any]]
-    ) -> None:
+    def _insert(self, connection: Connection, walk: Walk, fresh: Sequence[Mail], heeded: Heeded) -> None:
         """Record mails that have no row, each with the message it belongs to, if that is known.
 
         Raises:
@@ -148,7 +150,7 @@ class Inbox(Harvests):
         """
         if not fresh:
             return
-        rows = [_row(walk, mail, found) for mail in fresh]
+        rows = [_row(walk, mail) + place for mail, place in zip(fresh, heeded.places, strict=True)]
         if not self._db.is_postgres:
             bulk.insert(self._db, connection, _RECEIPTS, rows)
             return
@@ -198,7 +200,7 @@ class Inbox(Harvests):
     def _count_seen(self, connection: Connection, mailbox_id: int, taken: Taken, now: int) -> None:
         if not taken.fresh and not taken.renamed:
             return
-        unknown = sum(mail.kind is ReceiptKind.UNKNOWN for mail in taken.fresh)
+        unknown = [mail.kind for mail in taken.fresh].count(ReceiptKind.UNKNOWN)
         self._db.execute(
             connection,
             "UPDATE mailboxes SET seen = seen + :seen, unknown = unknown + :unknown, "
@@ -253,19 +255,18 @@ _RECEIPTS = bulk.Columns(
 )
 
 
-def _row(walk: Walk, mail: Mail, found: Mapping[str, Row[Any]]) -> tuple[Any, ...]:
+def _row(walk: Walk, mail: Mail) -> tuple[Any, ...]:
     item = mail.item
     return (
         walk.mailbox_id,
         mail.fingerprint,
         walk.own[-1],
         item.item_id,
-        mail.kind.value,
+        str(mail.kind),
         item.sender,
         item.subject,
         item.date,
         item.at,
-        *place(mail, found),
     )
 
 

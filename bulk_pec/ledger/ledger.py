@@ -9,6 +9,7 @@ from typing import Self
 from sqlalchemy import inspect
 
 from bulk_pec.domain.errors import ConfigError
+from bulk_pec.ledger.ambiguities import Ambiguities
 from bulk_pec.ledger.answers import Answers
 from bulk_pec.ledger.archiving import Archiving
 from bulk_pec.ledger.attempts import Attempts
@@ -71,6 +72,7 @@ class Ledger:
         self.inbox = Inbox(self.database)
         self.quotas = Quotas(self.database)
         self.registrations = Registrations(self.database)
+        self.ambiguities = Ambiguities(self.database)
         self.doubts = Doubts(self.database)
         self.keeping = Keeping(self.database)
         self.causes = Causes(self.database)

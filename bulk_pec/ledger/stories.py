@@ -225,9 +225,20 @@ class Stories:
             for row in rows:
                 facts: dict[str, Any] = orjson.loads(row.facts or "{}")
                 named = facts.pop("references", [])
+                facts.pop("receipts", None)  # how many each of them had
                 if reference is None or not named or reference in named:
                     found.append(RunOrder(row.kind, row.given_at, row.given_by, facts, len(named)))
             return found
+
+    def referenced(self, message: int) -> bool:
+        """Whether a receipt can name this message: no attempt of it left out the reference in its subject."""
+        with self._db.transaction() as connection:
+            without = self._db.execute(
+                connection,
+                "SELECT 1 FROM attempts WHERE message = :message AND subject_digest IS NOT NULL LIMIT 1",
+                message=message,
+            ).first()
+        return without is None
 
     def suppressed(self, recipient: str) -> str | None:
         """Why one of these addresses is never to be written to by now; None: none is suppressed."""

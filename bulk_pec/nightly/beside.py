@@ -1,8 +1,8 @@
 """Harvests beside sending: receipts and room are known during a long night, and the last harvest is short.
 
-A walk every `harvest_every`, at the GET rate, its ledger calls between those of the sending. Nothing is
-settled by absence meanwhile, and nothing is called overdue: that comes after sending. Whatever asks to stop
-ends a walk between two pages; the next one goes on where it ended.
+A walk every `harvest_every`, sooner where a mailbox waits for one, at the GET rate, its ledger calls between
+those of the sending. Nothing is settled by absence meanwhile, and nothing is called overdue: that comes after
+sending. Whatever asks to stop ends a walk between two pages; the next one goes on where it ended.
 
 An inbox that cannot be read now was read when sending began, so an older copy of the ledger would have been
 told then. What sending needs to know meanwhile is room: so the quota is asked, and decides (an unreadable
@@ -24,7 +24,7 @@ from bulk_pec.sending.stops import Stops
 
 SOON = 60.0
 """Seconds until the first walk beside sending, and then twice as many and so on, while it is not known yet
-what a mail makes a mailbox grow by: only a walk can show it."""
+what a CONSEGNA makes a mailbox grow by: only a walk can show it."""
 
 
 class Beside:
@@ -64,9 +64,20 @@ class Beside:
 
             both.start_soon(end_with_the_claims)
             while True:
-                await anyio.sleep(self._pause())
+                await self._rest()
                 for mailbox in self._inboxes.readable():
                     await self._walk(mailbox)
+
+    async def _rest(self) -> None:
+        """Until it is time for the next walk, or a mailbox waits for one."""
+        space = self._engine.space
+        if space is None:
+            await anyio.sleep(self._pause())
+            return
+        space.walks = True
+        with anyio.move_on_after(self._pause()):
+            await space.asked.wait()
+        space.asked = anyio.Event()
 
     def _pause(self) -> float:
         space = self._engine.space

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bulk_pec.domain.errors import LedgerError
+from bulk_pec.domain.errors import BulkPecError, LedgerError
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.nightly.done import Done
 from bulk_pec.nightly.inboxes import Inboxes
 from bulk_pec.nightly.parts import Parts, Provider
 from bulk_pec.receipts.calls import Call
-from bulk_pec.receipts.errands import Errands
+from bulk_pec.receipts.errands import Errands, ErrandsDone
 
 LONGEST = 900.0
 """Seconds for which they go on where messages are left and nothing says when sending does."""
@@ -43,6 +43,7 @@ class Chores:
         self._call = call
         self._inboxes = inboxes
         self.deleted = 0
+        self._failed: BulkPecError | None = None
         self._errands = Errands(
             provider.listing,
             parts.ledger,
@@ -55,10 +56,14 @@ class Chores:
     async def before(self) -> int:
         """Before the inboxes are read: what became of deletes of which that is not known; 0.
 
+        An archive that cannot be written ends the start with 74 as it would later, and stops nothing.
+
         Raises:
             LedgerError: The ledger failed.
         """
-        await self._errands.look_anew(await self._mailboxes())
+        found = await self._errands.look_anew(await self._mailboxes())
+        if found.problems:
+            self._note(found)
         return 0
 
     async def run(self, until: Callable[[], bool] = lambda: False) -> int:
@@ -74,9 +79,15 @@ class Chores:
             return 0
         found = await self._errands.run(self._parts.run, await self._mailboxes(), until)
         self.deleted += found.deleted
-        if isinstance(found.error, LedgerError) and self._done.error is None:
-            self._done.error = found.error  # the archive cannot be written: nobody else would notice
+        self._note(found)
         return 0
+
+    def _note(self, found: ErrandsDone) -> None:
+        """Whether the archive can be written, as it was last seen: if not, nobody else would notice."""
+        failed = found.error if isinstance(found.error, LedgerError) else None
+        if self._done.error is self._failed:
+            self._done.error = failed
+        self._failed = failed
 
     def end_of(self, reason: Reason | None, again_at: int | None) -> Callable[[], bool]:
         """When they must end, sending having stopped for a reason.

@@ -28,6 +28,8 @@ class Done:
         sends: Whether it was to send at all.
         bad_canary: Whether too much of the canary was lost for the run to go on.
         room_made: Whether a mailbox that stopped as full has room since archived receipts were deleted.
+        to_read_again: Mailboxes whose inbox is to be read again whole while receipts are outstanding: some
+            may be there and not have been seen.
     """
 
     recovered: int = 0
@@ -39,6 +41,7 @@ class Done:
     sends: bool = False
     bad_canary: bool = False
     room_made: bool = False
+    to_read_again: list[str] = field(default_factory=list)
 
     @property
     def posted(self) -> int:
@@ -63,6 +66,14 @@ class Done:
             elif note and why.reason in _FOR_A_PERSON:
                 lines.append(f"{address} stopped{note}.")
         return lines
+
+    def unsure_inboxes(self) -> list[str]:
+        """What a person is told of inboxes that are to be read again: a sentence for each."""
+        return [
+            f"{address}: mail was deleted or moved while its inbox was read, so receipts may be there that "
+            "were not seen. A later start reads all of it again."
+            for address in self.to_read_again
+        ]
 
     def add(self, sent: Sent) -> None:
         """What one round of sending came to."""

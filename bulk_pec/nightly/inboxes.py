@@ -126,6 +126,15 @@ class Inboxes:
         self._done.accepted += self._done.settled.accepted
         return self._done.settled.accepted
 
+    async def to_read_again(self) -> list[str]:
+        """The mailboxes that are to be read again whole: mail was deleted while they were read."""
+        inbox, found = self._parts.ledger.inbox, []
+        for mailbox in self._parts.mailboxes:
+            box = await self._call(inbox.mailbox_id, mailbox.address)
+            if await self._call(inbox.whole_owed, box) is not None:
+                found.append(mailbox.address)
+        return found
+
     def refused_doubts(self) -> BulkPecError | None:
         """What to end with when there are doubts that only a refused mailbox's inbox could settle."""
         refused = {one for one, why in self.unread.items() if isinstance(why, CredentialsRefused)}

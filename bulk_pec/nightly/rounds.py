@@ -17,6 +17,9 @@ from bulk_pec.sending.committer import LedgerThread
 from bulk_pec.sending.orders import Orders
 from bulk_pec.sending.stops import Stops
 
+_OUTSTANDING = ("in_doubt", "delivery_none", "delivery_accepted", "delivery_overdue")
+"""Counters of messages that a receipt in the inbox may yet say something of."""
+
 
 class Rounds:
     """Works on one run with one provider.
@@ -67,6 +70,7 @@ class Rounds:
                 await inboxes.reconcile()
                 await chores.run()
                 await self._balance()
+                await self._look_back(inboxes)
                 background.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             raise first_cause(group) from None
@@ -125,6 +129,7 @@ class Rounds:
             await start.work()
             if reconcile and start.inboxes.read and not stops.held_back:
                 await self._balance()
+            await self._look_back(start.inboxes)
             background.cancel_scope.cancel()
         self.done.sent.reason, self.done.sent.note = stops.reason, stops.note
         self._finish()
@@ -132,6 +137,11 @@ class Rounds:
     async def _balance(self) -> None:
         """Hold input rows, attempts and receipts against each other, and keep what comes of it."""
         await self._thread.call(self._parts.ledger.balances.draw, self._parts.run, self._parts.clock.now())
+
+    async def _look_back(self, inboxes: Inboxes) -> None:
+        """Whether receipts that are outstanding may lie where the inboxes must be read again."""
+        outstanding = sum(map(self._parts.figure, _OUTSTANDING))
+        self.done.to_read_again = await inboxes.to_read_again() if outstanding else []
 
     def _finish(self) -> None:
         self._parts.ledger.runs.close_if_done(self._parts.run, self._parts.clock.now())

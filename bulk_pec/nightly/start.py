@@ -79,7 +79,7 @@ class Start:
         while await self._round():
             pass
         if self._reconcile and not self._parts.pending and not self._stops.asked:
-            self._done.error = self.inboxes.refused_doubts()
+            self._done.error = self._done.error or self.inboxes.refused_doubts()
         if self._reconcile:
             ends = self._chores.end_of(self._stops.reason, self._done.sent.again_at)
             over = self._timekeeper.over

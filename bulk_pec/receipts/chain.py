@@ -23,6 +23,10 @@ class ArchiveFailed(LedgerError):
     """The archive cannot be written, or is not the one that the ledger knows."""
 
 
+class ArchiveBusy(ArchiveFailed):
+    """Another process adds to the archive."""
+
+
 FILE = "chain.jsonl"
 _BLOCK = 1 << 16
 
@@ -85,7 +89,7 @@ class Chain:
         folder: The mailbox's, which exists.
 
     Raises:
-        ArchiveFailed: Another process has it open.
+        ArchiveBusy: Another process has it open.
         OSError: The file cannot be opened.
     """
 
@@ -98,7 +102,7 @@ class Chain:
         except BaseException as error:
             os.close(self._file)
             if isinstance(error, BlockingIOError):
-                raise ArchiveFailed(
+                raise ArchiveBusy(
                     f"Another process adds to the archive {folder}.", hint="Let it end, then start again."
                 ) from None
             raise

@@ -8,20 +8,24 @@ is taken for all mailboxes before the next, and what goes wrong with one mailbox
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import anyio
+
 from bulk_pec.clock import Clock
 from bulk_pec.domain.errors import BulkPecError, LedgerError
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.domain.words import counted
+from bulk_pec.ledger.kept import MOST_MISSES
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Run
 from bulk_pec.receipts.archive import Archivist
 from bulk_pec.receipts.calls import Call
-from bulk_pec.receipts.chain import ArchiveFailed
+from bulk_pec.receipts.chain import ArchiveBusy, ArchiveFailed
 from bulk_pec.receipts.clearing import Clearer
 from bulk_pec.receipts.notices import Notices
 from bulk_pec.receipts.stragglers import StragglerDesk
@@ -80,6 +84,33 @@ class ErrandsDone:
 
 def _never() -> bool:
     return False
+
+
+def _try_writing(folder: Path) -> None:
+    """See whether the archive's folder can be written; it is made if it is not there.
+
+    Raises:
+        ArchiveFailed: It cannot (74).
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\n")
+    except OSError as error:
+        raise ArchiveFailed(
+            f"The archive {folder} cannot be written: {error.strerror or type(error).__name__}.",
+            hint="Check the folder, its permissions and its disk; the next start goes on.",
+        ) from None
+
+
+def _missing(address: str, texts: int, *, archives: bool) -> str:
+    """What a person is told of texts that could not be had, and what follows."""
+    what = counted(texts, "receipt")
+    kept = " They are not archived, and so not deleted." if archives else ""
+    return (
+        f"{address}: the provider did not give the texts of {what}. Where these are notices, why a message "
+        f"was not delivered stays unknown.{kept} Each is asked for in {MOST_MISSES} starts at most."
+    )
 
 
 class Errands:
@@ -150,21 +181,34 @@ class Errands:
         self._tell(done)
         return done
 
-    async def look_anew(self, mailboxes: Mapping[int, Mailbox]) -> None:
+    async def look_anew(self, mailboxes: Mapping[int, Mailbox]) -> ErrandsDone:
         """Before inboxes are read: let the ledger follow the archive, and see what became of open deletes.
 
-        Problems can wait until `run` meets them.
+        That the archive cannot be written is told at once; other problems can wait until `run` meets them,
+        and are not in what comes back.
 
         Raises:
             LedgerError: The ledger itself failed.
         """
+        done = ErrandsDone()
         if self._archivist is not None:
-            await self._each(ErrandsDone(), dict(mailboxes), self._catch_up)
+            await self._each(done, dict(mailboxes), self._catch_up)
+        done.problems = [
+            (address, error)
+            for address, error in done.problems
+            if isinstance(error, ArchiveFailed) and not isinstance(error, ArchiveBusy)
+        ]
+        for address, error in done.problems:
+            self._tell_once(f"Warning: {address}: {error.what} Sending goes on all the same.")
         if self._options.delete:
             await self._each(ErrandsDone(), dict(mailboxes), self._clearer.look_anew)
+        return done
 
     async def _catch_up(self, box: int, mailbox: Mailbox) -> None:
-        strange = 0 if self._archivist is None else await self._archivist.catch_up(box, mailbox)
+        if self._archivist is None or self._options.archive is None:
+            return
+        await anyio.to_thread.run_sync(_try_writing, self._options.archive)
+        strange = await self._archivist.catch_up(box, mailbox)
         if strange:
             self._tell_once(
                 f"Warning: the archive of {mailbox.address} holds {counted(strange, 'receipt')} of messages "
@@ -235,6 +279,8 @@ class Errands:
             self._say(f"{counted(done.archived, 'receipt')} archived in {self._options.archive}.")
         if done.deleted:
             self._say(f"{counted(done.deleted, 'archived receipt')} deleted from the mailbox.")
+        for address, texts in self._texts.missing.items():
+            self._tell_once(_missing(address, texts, archives=self._options.archive is not None))
         for address, error in done.problems:
             self._tell_once(f"{address}: {error.what}")
 

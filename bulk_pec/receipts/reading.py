@@ -21,7 +21,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 def read(item: InboxItem) -> Mail:
     """What a listed mail is. Characters that no database takes are replaced."""
     subject = decoded(item.subject)
-    if subject != item.subject or _UNSTORABLE.search(item.item_id + item.sender + subject + item.date):
+    if subject != item.subject or _has_unstorable(f"{item.item_id}{item.sender}{subject}{item.date}"):
         item = InboxItem(
             _storable(item.item_id), _storable(item.sender), _storable(subject), _storable(item.date), item.at
         )
@@ -42,13 +42,19 @@ def unreadable(mail: Mail) -> bool:
     return not subject.strip() or "\ufffd" in subject or bool(_ENCODED.search(subject))
 
 
+def _has_unstorable(text: str) -> bool:
+    return "\x00" in text if text.isascii() else _UNSTORABLE.search(text) is not None
+
+
 def _storable(text: str) -> str:
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def alike(mails: Sequence[Mail], others: Sequence[Mail]) -> bool:
     """Whether these are the same mails in the same order, whatever their ids."""
-    return [mail.fingerprint for mail in mails] == [mail.fingerprint for mail in others]
+    return len(mails) == len(others) and all(
+        mail.fingerprint == other.fingerprint for mail, other in zip(mails, others, strict=True)
+    )
 
 
 def ids(mails: Sequence[Mail]) -> list[str]:

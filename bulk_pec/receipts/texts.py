@@ -9,6 +9,7 @@ one that could not be had.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Protocol
 
 from bulk_pec.clock import Clock
@@ -60,6 +61,7 @@ class Texts:
 
     Attributes:
         left: Receipts, by the ledger's id, that are left to a later start.
+        missing: How many these are, by their mailbox's address.
     """
 
     def __init__(self, box: Box, keeping: Keeping, call: Call, clock: Clock) -> None:
@@ -69,6 +71,7 @@ class Texts:
         self._clock = clock
         self._failed: list[int] = []
         self.left: set[int] = set()
+        self.missing: Counter[str] = Counter()
 
     async def of(self, mailbox: Mailbox, receipt: Kept) -> MailText | None:
         """The receipt's text; None: it could not be had, which is noted, and left to a later start.
@@ -80,7 +83,7 @@ class Texts:
             text = await self.find(mailbox, receipt)
         except (ProviderUnavailable, ConfigError):  # that one mail's page may be broken; three are not
             self._failed.append(receipt.id)
-            self.left.add(receipt.id)
+            self._leave(mailbox, receipt)
             if len(self._failed) >= IN_A_ROW:
                 self.begin()
                 raise
@@ -89,10 +92,15 @@ class Texts:
             text = None
         missed = [*self._failed, *([receipt.id] if text is None else [])]
         self.begin()
+        if text is None:
+            self._leave(mailbox, receipt)
         if missed:
-            self.left.update(missed)
             await self._call(self._keeping.missed, missed)
         return text
+
+    def _leave(self, mailbox: Mailbox, receipt: Kept) -> None:
+        self.missing[mailbox.address] += receipt.id not in self.left
+        self.left.add(receipt.id)
 
     def begin(self) -> None:
         """What failed until now says nothing of what comes."""

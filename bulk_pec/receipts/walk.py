@@ -323,7 +323,7 @@ class Walk:
         """Read a page. One that repeats the two before it, mail for mail, holds nothing."""
         listed = await self._ask(number)
         mails = tuple(map(read, listed.items))
-        self._missing.difference_update(mail.fingerprint for mail in mails)
+        self._missing -= {mail.fingerprint for mail in mails}
         before = self._before
         if before is None or number != before.number:
             same = before is not None and bool(mails) and alike(before.mails, mails)

@@ -91,7 +91,9 @@ def _for_a_person(status: dict[str, Any]) -> list[str]:
     """What only a person can go on with, as figures in words."""
     messages, delivery = status["messages"], status["delivery"]
     figures = {"invalid": status["rows"]["invalid"], "rejected": messages["rejected"]}
-    figures |= {words: delivery[name] for name, words in _NEEDS_A_PERSON.items()}
+    # Where deliveries are ambiguous and a person has said to have looked, nobody else need.
+    seen = (status.get("balance") or {}).get("acknowledged", {})
+    figures |= {words: max(0, delivery[name] - seen.get(name, 0)) for name, words in _NEEDS_A_PERSON.items()}
     figures |= {"in doubt": messages["in_doubt"], "sent twice": status.get("twins", 0)}
     for finding in (status.get("balance") or {}).get("findings", ()):
         if finding["concern"] == Concern.BROKEN:

@@ -218,6 +218,8 @@ def _orders(orders: Sequence[RunOrder], zone: tzinfo) -> Iterator[str]:
     for one in orders:
         decision = one.facts.get("decision")
         more = f" ({plain(str(decision))}, {counted(one.named, 'message')})" if decision else ""
+        if seen := one.facts.get("acknowledged"):
+            more = f" (acknowledged: {plain(str(seen)).replace('_', ' ')})"
         why = f": {plain(str(one.facts['reason']))}" if one.facts.get("reason") else ""
         said = f"{order_words(one.kind).en}{more}, by {plain(one.given_by)}{why}"
         yield f"    {both(one.given_at, zone)}: {said}"

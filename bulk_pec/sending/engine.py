@@ -123,9 +123,8 @@ class Engine:
 
     async def look(self, address: str) -> None:
         """A mailbox's inbox could not be read: whether it is sent from further, its quota says."""
-        box = self._boxes.id_of(address)
-        if self.space is not None and not self._boxes.stopped(box):
-            await self.space.look(box)
+        if self.space is not None:
+            await self.space.unread(self._boxes.id_of(address))
 
     async def harvested(self, address: str) -> None:
         """A mailbox's inbox has just been read, and its quota."""
@@ -245,8 +244,6 @@ class Engine:
             return
         try:
             draft = self._draft(message)
-            if self.space is not None:
-                self.space.carries(draft.weight // 2)
             async with self._freight.carried(draft.weight):
                 await self._send_draft(draft, source, poster)
         except Uncomposable as problem:
@@ -288,6 +285,8 @@ class Engine:
             source.done()
             return
         message, letter = draft.message, await self._writer.letter(draft)
+        if self.space is not None:
+            self.space.carries(len(letter.body) + sum(len(one.base64) for one in letter.attachments))
         if not await self._allowance.take():
             source.done()
             return

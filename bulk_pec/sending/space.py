@@ -5,9 +5,11 @@ the estimate can reach the mark. A mailbox that would be filled beyond `mailbox_
 that are due have come stops itself, not the others; so does one whose quota cannot be read. Where a reading
 takes long, its mailbox waits for it when what was known to be left is used up.
 
-Receipts come later than their messages leave, so what the box grew by is held against the messages that left
-long enough ago. While it is not known what a receipt takes, only so many messages may be out: the mailbox
-waits, and its quota is read every few seconds, until those before have had the time to show it.
+Receipts come later than their messages leave, and CONSEGNE, which hold the letter, later than ACCETTAZIONI,
+which do not. So until harvests have seen CONSEGNE, those due are thought to take what an ACCETTAZIONE does
+and the letter; and what the box grew by is held against the messages that left long enough ago. While
+nothing is known at all only so many messages may be out: the mailbox waits, and its quota is read every few
+seconds, until those before have had the time to show it.
 """
 
 from __future__ import annotations
@@ -18,12 +20,13 @@ from typing import Protocol
 import anyio
 
 from bulk_pec.clock import Clock
-from bulk_pec.domain import space
+from bulk_pec.domain import growth, space
 from bulk_pec.domain.errors import BulkPecError, CredentialsRefused, ProviderUnavailable
 from bulk_pec.domain.exits import Reason
+from bulk_pec.domain.growth import Due, Growth, Letters, Reading
 from bulk_pec.domain.inbox import Quota
 from bulk_pec.domain.letters import Mailbox
-from bulk_pec.domain.space import Outlook, Reading
+from bulk_pec.domain.space import Outlook
 from bulk_pec.domain.words import counted
 from bulk_pec.ledger.quotas import Quotas
 from bulk_pec.sending.boxes import Boxes
@@ -39,6 +42,7 @@ RECENT = 600_000
 """Milliseconds after which a receipt that has not come so far is not reckoned to come beside the new ones."""
 POLL = 2.0
 """Seconds between two looks at a mailbox that is held until its receipts have come, at most."""
+_NONE = Due()
 
 
 class Meter(Protocol):
@@ -60,30 +64,32 @@ class _Tank:
         unripe: Of those after it, at the last look.
         low: The lowest usage since `counted_from`, and `ripe` by then.
         looks: How often it was looked at in this start.
-        until_look: Receipts that come to be due before it is read again.
-        left: Receipts that come to be due before it must have been read.
+        until_look: Addresses that are written to before it is read again.
+        left: Addresses that are written to before it must have been read.
         waits: Whether it is held until receipts have had the time to come.
+        walked: Whether its inbox was read, or could not be, since it was last sent from.
         outlook: At the last look.
         wanted: Set when it is to be read.
         busy: Held while stock is taken.
     """
 
     counted_from: Reading | None = None
-    stale: int = 0
-    ripe: int = 0
+    stale: Due = _NONE
+    ripe: Due = _NONE
     ripe_upto: int = 0
-    unripe: int = 0
-    low: tuple[float, int] = (0.0, 0)
+    unripe: Due = _NONE
+    low: tuple[float, Due] = (0.0, _NONE)
     looks: int = 0
     until_look: int = 0
     left: int = 0
     waits: bool = False
+    walked: bool = False
     outlook: Outlook | None = None
     wanted: anyio.Event = field(default_factory=anyio.Event)
     busy: anyio.Lock = field(default_factory=anyio.Lock)
 
     @property
-    def due(self) -> int:
+    def due(self) -> Due:
         """Receipts due in all."""
         return self.stale + self.ripe + self.unripe
 
@@ -91,7 +97,7 @@ class _Tank:
     def certain(self) -> bool:
         """Whether what only sending has shown is all that it will: nothing is on its way, or it is full."""
         one = self.outlook
-        return self.unripe <= 0 or (one is not None and one.usage >= one.mark)
+        return self.unripe.receipts <= 0 or (one is not None and one.usage >= one.mark)
 
 
 class Space:
@@ -107,6 +113,10 @@ class Space:
         horizon: Seconds after which a receipt is not waited for any more.
         lag: Seconds after which most receipts have come.
         clock: For "now".
+
+    Attributes:
+        walks: Whether somebody reads the inboxes meanwhile, and so can be asked to.
+        asked: Set when a mailbox waits for its inbox to be read: it seems full, and only that can tell.
     """
 
     def __init__(
@@ -130,16 +140,18 @@ class Space:
         self._full_at = full_at
         self._horizon = horizon
         self._lag = lag
-        self._letter: int | None = None
+        self._letters = Letters()
         self._clock = clock
         self._tanks = {box: _Tank() for box in boxes.by_id}
+        self.walks = False
+        self.asked = anyio.Event()
         boxes.on_begun(self._begun)
 
     @property
     def learnt(self) -> bool:
-        """Whether it is known of every mailbox that may send what a mail makes it grow by."""
+        """Whether it is known of every mailbox that may send what a CONSEGNA makes it grow by."""
         outlooks = [self._tanks[box].outlook for box in self._boxes.by_id if not self._boxes.stopped(box)]
-        return all(one is not None and one.growth is not None for one in outlooks)
+        return all(one is not None and one.growth is not None and one.growth.sure for one in outlooks)
 
     async def begin(self) -> None:
         """Take stock before anything is sent, from the reading of the harvest before."""
@@ -169,17 +181,24 @@ class Space:
     async def harvested(self, box: int) -> None:
         """A harvest beside sending has just read everything there is in a mailbox, and its quota."""
         if not self._boxes.stopped(box):
+            self._tanks[box].walked = True
             await self._take_stock(box)
 
+    async def unread(self, box: int) -> None:
+        """A mailbox's inbox could not be read: only its quota tells whether it is sent from further."""
+        if not self._boxes.stopped(box):
+            self._tanks[box].walked = True
+            await self.look(box)
+
     def carries(self, letter_bytes: int) -> None:
-        """A letter of this size, its text left out, is about to leave."""
-        self._letter = max(self._letter or 0, letter_bytes)
+        """A letter of this size, as a mail, is about to leave."""
+        self._letters.add(letter_bytes)
 
     def _begun(self, box: int, units: int) -> None:
         """A message to so many addresses is under way: that many CONSEGNE and an ACCETTAZIONE are due."""
         tank = self._tanks[box]
-        tank.until_look -= units + 1
-        tank.left -= units + 1
+        tank.until_look -= units
+        tank.left -= units
         if tank.until_look <= 0:
             tank.wanted.set()
         if tank.left <= 0:
@@ -202,19 +221,27 @@ class Space:
         """From the latest reading: whether it goes on, and how far."""
         tank = self._tanks[box]
         async with tank.busy:
-            readings = await self._thread.call(self._quotas.readings, box)
+            readings = await self._thread.call(self._quotas.history, box)
             if not readings:
                 return
             await self._count(box, tank, space.base(readings))
-            learnt = space.growth(readings)
-            tank.outlook = self._outlook(tank, readings, learnt)
+            tank.outlook = outlook = self._outlook(tank, readings)
+            sure = outlook.growth is not None and outlook.growth.sure
             if tank.wanted.is_set():  # whoever waits for one that is not must still be woken by it
                 tank.wanted = anyio.Event()
             self._boxes.shares[box] = readings[-1].share
-            if tank.outlook.full and (learnt is not None or tank.certain):
-                self._boxes.stop(box, Stopped(Reason.MAILBOX_FULL, _why_full(tank.outlook)))
+            if outlook.full and (sure or tank.certain) and not self._asks(tank, outlook):
+                self._boxes.stop(box, Stopped(Reason.MAILBOX_FULL, _why_full(outlook)))
                 return
-            self._go_on(box, tank, None if learnt is not None else self._unknown(tank, tank.outlook))
+            self._go_on(box, tank, None if sure else self._unknown(tank, outlook))
+
+    def _asks(self, tank: _Tank, outlook: Outlook) -> bool:
+        """Whether a walk may show that there is more room than what stands in for growth says."""
+        sure = outlook.growth is not None and outlook.growth.sure
+        if sure or tank.walked or not self.walks or outlook.usage >= outlook.mark:
+            return False
+        self.asked.set()
+        return True
 
     def _go_on(self, box: int, tank: _Tank, unknown: int | None) -> None:
         """Until the next look; or not yet, where the receipts that are out must show first what they take."""
@@ -226,22 +253,29 @@ class Space:
             self._boxes.hold(box)
             tank.wanted.set()
         else:
-            tank.looks += 1
+            tank.looks, tank.walked = tank.looks + 1, False
             self._boxes.free(box)
 
     def _unknown(self, tank: _Tank, outlook: Outlook) -> int:
-        """How many more receipts may be due while only what was sent shows what one takes."""
+        """How many more addresses may be written to while it is not known what a CONSEGNA takes."""
         room = outlook.mark - outlook.usage
-        return space.unknown_receipts(room, self._letter, tank.ripe) - tank.unripe
+        return space.unknown_addresses(room, self._letters.largest, tank.ripe.final) - tank.unripe.final
 
-    def _outlook(self, tank: _Tank, readings: list[Reading], growth: float | None) -> Outlook:
+    def _outlook(self, tank: _Tank, readings: list[Reading]) -> Outlook:
         base, latest = space.base(readings), readings[-1]
         if latest.usage < tank.low[0]:
             tank.low = latest.usage, tank.ripe
-        if growth is None:
-            used, ripe = tank.low
-            growth = space.grown_by_sending(latest.usage - used, tank.ripe - ripe)
-        return Outlook(latest.usage, latest.capacity, base.usage, tank.due, growth, self._full_at)
+        known = self._growth(tank, readings)
+        return Outlook(latest.usage, latest.capacity, base.usage, tank.due, known, self._full_at)
+
+    def _growth(self, tank: _Tank, readings: list[Reading]) -> Growth | None:
+        """As harvests showed it; else what stands in."""
+        letter, latest = self._letters.usual, readings[-1]
+        learnt = growth.learnt(readings)
+        if learnt is not None:
+            return growth.with_letters(learnt, letter, latest.capacity)
+        used, ripe = tank.low
+        return growth.stand_in(latest.usage - used, tank.ripe - ripe, letter)
 
     async def _count(self, box: int, tank: _Tank, base: Reading) -> None:
         """Count what is due: all of it where a harvest has come between, else what was sent since.
@@ -256,7 +290,7 @@ class Space:
             tank.counted_from = base
             horizon = await self._before(now - round(self._horizon * 1000))
             tank.ripe_upto = max(horizon, await self._before(now - RECENT))
-            tank.stale, tank.ripe = await self._due(box, horizon, tank.ripe_upto), 0
+            tank.stale, tank.ripe = await self._due(box, horizon, tank.ripe_upto), _NONE
             await self._ripen(box, tank, base.at - lag)
             tank.low = base.usage, tank.ripe
         await self._ripen(box, tank, now - lag)
@@ -271,9 +305,9 @@ class Space:
     async def _before(self, moment: int) -> int:
         return await self._thread.call(self._quotas.before, moment)
 
-    async def _due(self, box: int, after: int, last: int) -> int:
+    async def _due(self, box: int, after: int, last: int) -> Due:
         """Page by page, so that no intent waits long."""
-        due = 0
+        due = _NONE
         while after < last:
             upto = min(last, after + PAGE)
             due += await self._thread.call(self._quotas.due, box, after, upto)
@@ -285,7 +319,5 @@ def _why_full(outlook: Outlook) -> str:
     """A sentence's part: how full it is, and what is still to come."""
     if outlook.usage >= outlook.mark:
         return f"{outlook.share:.0%} full"
-    return (
-        f"{outlook.share:.0%} full, and {counted(outlook.due, 'receipt')} still to come may fill it to "
-        f"{outlook.expected_share:.0%}"
-    )
+    due = counted(outlook.due.receipts, "receipt")
+    return f"{outlook.share:.0%} full, and {due} still to come may fill it to {outlook.expected_share:.0%}"

@@ -96,6 +96,26 @@ def test_resend_in_a_cancelled_run(doubtful: Shell, provider: str) -> None:
     assert doubtful.call("status", "avvisi", "--json").document["messages"]["cancelled"] == 2
 
 
+def test_ambiguous_deliveries_are_acknowledged(shell: Shell, provider: str) -> None:
+    """Two CONSEGNA nobody can tell apart: 3 until a person has looked at that message; then told, and 0."""
+    shell.edit("[recipients]", "[recipients]\nallow_multiple = true")
+    shell.write_list("avvisi.csv", ['"doppia@x.example, muta@y.example"', *good(1)])
+    first = shell.call(*RUN)
+    assert first.exit == (3, "attention"), first
+    listed = shell.call("settle", "avvisi")
+    assert (listed.code, "2 CONSEGNA for 2 addresses" in listed.stdout) == (3, True), listed
+    refused(
+        shell, "settle", "avvisi", "--acknowledge", "002", ends=(2, "usage"), words=["'002'", "ambiguous"]
+    )
+    seen_ = shell.call("settle", "avvisi", "--acknowledge", "001", "--reason", "seen in webmail", "--json")
+    assert (seen_.exit, seen_.document["looked_at"]) == ((0, "complete"), 1), seen_
+    assert shell.call("reconcile", "avvisi", "--json").exit == (0, "complete")
+    told = shell.call("explain", "001").stdout
+    assert "acknowledged: ambiguous deliveries" in told
+    assert "seen in webmail" in told
+    assert "Nothing to acknowledge" in shell.call("settle", "avvisi", "--acknowledge").stdout
+
+
 def test_on_in_doubt_resend(shell: Shell, provider: str) -> None:
     """With `accept_duplicates` a doubt is sent again in the same start: at least once, each in the end."""
     shell.edit("settle_after", 'on_in_doubt = "resend"\naccept_duplicates = true\nsettle_after')
@@ -173,7 +193,7 @@ def test_a_copied_ledger(shell: Shell, provider: str, tmp_path: Path) -> None:
     assert "4 messages of the run would leave" in words
     assert "`bulk-pec settle avvisi --acknowledge`" in words
     refused(copy, "settle", "avvisi", "--acknowledge", "--sent", ends=(2, "usage"), words=["--sent"])
-    refused(copy, "settle", "avvisi", "--acknowledge", "001", ends=(2, "usage"), words=["a key"])
+    refused(copy, "settle", "avvisi", "--acknowledge", "001", ends=(2, "usage"), words=["ambiguous"])
     assert copy.ledger_content() == before
     assert copy.call(*RUN).exit == (3, "attention")
     assert copy.call("reconcile", "avvisi", "--json").exit == (3, "attention")

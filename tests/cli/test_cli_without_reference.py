@@ -15,7 +15,8 @@ RUN = ("run", "avvisi.csv", "--yes", "--json")
 def test_all_are_delivered_and_the_doubt_is_held(tmp_path: Path) -> None:
     """Three messages are delivered; of the one whose answer was lost no receipt can say anything.
 
-    Their subject holds an accent and begins like a receipt; the provider shows it encoded.
+    Their subject holds an accent and begins like a receipt; the provider shows it encoded. What is told of
+    it rests on what was sent, not on what the configuration has become since.
     """
     options = SandboxOptions(accepted_after=0, delivered_after=0, encoded_subjects=True)
     with background(options) as provider:
@@ -40,6 +41,11 @@ def test_all_are_delivered_and_the_doubt_is_held(tmp_path: Path) -> None:
         assert "on the operator's word" in told.stdout
         assert "HTTP 201" not in told.stdout
 
+        shell.edit('reference = ""\n', "")
+        again = shell.call("explain", "errore-500@quattro.example")
+        assert "No receipt can be matched with it" in again.stdout, again
+
+        shell.edit('subject = "Consegna', 'reference = ""\nsubject = "Consegna')
         shell.edit('on_in_doubt = "hold"\n', "")
         refused = shell.call("reconcile", "avvisi", "--json")
         assert refused.exit == (78, "config"), refused

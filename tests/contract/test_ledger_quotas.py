@@ -17,10 +17,12 @@ from support.ledgers import (
     query,
 )
 
+from bulk_pec.domain.growth import Due, Growth, learnt
 from bulk_pec.domain.inbox import Quota
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.ledger.claims import PendingMessage
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.quotas import Quotas
 
 DAY = 24 * HOUR
 
@@ -31,7 +33,7 @@ def _reference(ledger: Ledger, pending: PendingMessage) -> str:
 
 
 def _due(ledger: Ledger, mailbox: int) -> int:
-    return ledger.quotas.due(mailbox, 0, ledger.quotas.last_attempt())
+    return ledger.quotas.due(mailbox, 0, ledger.quotas.last_attempt()).receipts
 
 
 def test_a_reading_between_harvests_tells_the_mails_of_the_one_before(ledger: Ledger) -> None:
@@ -109,4 +111,46 @@ def test_a_ledger_without_attempts_has_nothing_due(ledger: Ledger) -> None:
     """Before the first message nothing is counted."""
     load(ledger, 1)
     assert (ledger.quotas.last_attempt(), ledger.quotas.before(NOW)) == (0, 0)
-    assert ledger.quotas.due(1, 0, 0) == 0
+    assert ledger.quotas.due(1, 0, 0) == Due()
+
+
+def test_consegne_are_counted_by_the_readings(ledger: Ledger) -> None:
+    """Each reading tells how many had been seen by then; the same to a process that begins to count later."""
+    desk = Desk.of(ledger, load(ledger, 40))
+    pending = desk.pending()
+    for one in pending:
+        desk.sent(one)
+    references = [_reference(ledger, one) for one in pending]
+    used = 0
+    sizes = {ReceiptKind.ACCEPTED: 10, ReceiptKind.UNDELIVERED: 5, ReceiptKind.DELIVERED: 170}
+    for kind, size in sizes.items():
+        harvest(ledger, desk.mailbox, [mail(kind, one) for one in references])
+        used += 40 * size
+        ledger.quotas.note(MAILBOX, Quota(used, 1_000_000), NOW, harvested=True)
+        ledger.quotas.note(MAILBOX, Quota(used + 1, 1_000_000), NOW, harvested=False)
+        assert len(ledger.quotas.history(desk.mailbox)) > 0, "it is counted as it comes"
+    counted = ledger.quotas.history(desk.mailbox)
+    again = Quotas(ledger.database).history(desk.mailbox)
+    assert [one.delivered for one in counted] == [0, 0, 0, 0, 40, 40]
+    assert [one.delivered for one in again] == [0, 0, 0, 0, 40, 40]
+    assert learnt(counted[:4]) == Growth(5.0, 5.0, sure=False)
+    known = learnt(counted)
+    assert known is not None
+    assert (known.sure, known.final >= 169.9, known.accepted < 10) == (True, True, True)
+
+
+def test_only_so_many_mails_are_counted(ledger: Ledger) -> None:
+    """Of what came before them nothing is told; and what comes to another mailbox puts it in no disorder."""
+    kept = Quotas(ledger.database, 30)
+    desk = Desk.of(ledger, load(ledger, 1))
+    other = ledger.inbox.mailbox_id("altro@example.com")
+    for step in range(4):
+        kind = ReceiptKind.DELIVERED if step % 2 else ReceiptKind.ACCEPTED
+        harvest(ledger, desk.mailbox, [mail(kind, None) for _ in range(15)])
+        harvest(ledger, other, [mail(ReceiptKind.DELIVERED, None) for _ in range(5)])
+        ledger.quotas.note(MAILBOX, Quota(step, 100), NOW, harvested=True)
+        if step == 1:
+            kept.history(desk.mailbox)
+    fresh = Quotas(ledger.database, 30).history(desk.mailbox)
+    assert [one.delivered for one in fresh] == [None, 0, 0, 15]
+    assert [one.delivered for one in kept.history(desk.mailbox)] == [0, 15, 15, 30]

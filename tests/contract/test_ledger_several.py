@@ -24,6 +24,7 @@ from support.ledgers import (
 )
 
 from bulk_pec.domain.receipts import FINAL_AFTER, RECEIPTS, Evidence, Heard, ReceiptKind
+from bulk_pec.ledger.doubts import Operator
 from bulk_pec.ledger.inbox import Mail
 from bulk_pec.ledger.ledger import Ledger
 
@@ -90,6 +91,52 @@ def test_mails_that_look_alike_count_once(ledger: Ledger) -> None:
     assert _ambiguous(desk) == 1
     assert _read(desk, mail(ReceiptKind.DELIVERED, first.reference, at=NOW + HOUR)) == "delivered"
     assert _ambiguous(desk) == 0
+
+
+def test_what_a_person_has_looked_at_is_asked_no_more(ledger: Ledger) -> None:
+    """Acknowledged with author and reason; it holds for the receipts that were there."""
+    desk = _desk(ledger, "uno@example.org, due@example.org")
+    first = desk.pending()[0]
+    desk.sent(first)
+    one, other = _twice(first.reference)
+    _read(desk, one, other, mail(ReceiptKind.UNDELIVERED, first.reference))
+    (found,) = ledger.ambiguities.of(desk.run)
+    assert (found.key, found.receipts, found.found, found.addresses) == ("una", 3, 2, 2)
+    assert not found.acknowledged
+    by = Operator("anna on host", {"user": "anna", "reason": "webmail"})
+    assert ledger.ambiguities.acknowledge(desk.run, [], by, NOW) == 0
+    assert ledger.ambiguities.acknowledge(desk.run, [found], by, NOW) == 1
+    assert [one.acknowledged for one in ledger.ambiguities.of(desk.run)] == [True]
+    assert _ambiguous(desk) == 0
+    balance = ledger.balances.last(desk.run)
+    assert balance is not None
+    assert balance["acknowledged"] == {"undelivered": 1}
+    (order,) = ledger.stories.orders(desk.run, first.reference)
+    assert (order.given_by, order.named) == ("anna on host", 1)
+    assert order.facts["reason"] == "webmail"
+    assert ledger.stories.orders(desk.run, "another") == []
+    _read(desk, mail(ReceiptKind.DELIVERED, first.reference, at=NOW + HOUR))
+    assert _ambiguous(desk) == 1
+
+
+@pytest.mark.parametrize(
+    ("recipient", "ready"), [("uno@example.org, due@example.org", 0), ("uno@example.org", 1)]
+)
+def test_what_a_person_must_look_at_is_not_deleted(ledger: Ledger, recipient: str, ready: int) -> None:
+    """Of several addresses' receipts nothing goes before all are delivered; of one address's it does."""
+    desk = _desk(ledger, recipient)
+    first = desk.pending()[0]
+    desk.sent(first)
+    _read(desk, mail(ReceiptKind.UNDELIVERED, first.reference))
+    (receipt,) = query(ledger, "SELECT id FROM receipts")
+    with ledger.database.transaction() as connection:
+        ledger.database.execute(
+            connection,
+            "UPDATE receipts SET archived_at = 1, text_digest = 'd', cause = 'other', item_id = '7' "
+            "WHERE id = :id",
+            id=receipt["id"],
+        )
+    assert len(ledger.clearing.ready(desk.mailbox, None, 10)) == ready
 
 
 @pytest.mark.parametrize("order", [1, -1])

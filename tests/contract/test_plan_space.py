@@ -101,8 +101,19 @@ def test_a_status_forecasts_with_the_room_that_is_known(home: Home) -> None:
         assert (full.binding, full.eta, full.mailboxes[0].full_at) == ("mailbox_space", None, None)
 
 
+_KINDS = ("accepted", "delivered")
+_MAIL = (
+    "INSERT INTO receipts (mailbox_id, fingerprint, harvest_id, item_id, kind, sender, subject, date) "
+    "VALUES (:box, :n, 1, :n, :kind, '', '', '')"
+)
+
+
 def _read(ledger: Ledger, box: int, at: int, usage: int, seen: int) -> None:
-    """A reading of a quota of a million KiB, after a harvest that had seen so many mails."""
+    """A reading of a quota of a million KiB; harvests had seen so many mails, half of them CONSEGNE."""
     with ledger.database.transaction() as connection:
+        before = "SELECT seen FROM mailboxes WHERE id = :box"
+        known = ledger.database.execute(connection, before, box=box).scalar_one()
+        for number in range(known, seen):
+            ledger.database.execute(connection, _MAIL, box=box, n=str(number), kind=_KINDS[number % 2])
         ledger.database.execute(connection, "UPDATE mailboxes SET seen = :n WHERE id = :box", n=seen, box=box)
     ledger.quotas.note(ADDRESS, Quota(usage, 1_000_000), at, harvested=True)

@@ -12,6 +12,7 @@ from support.ledgers import query
 from bulk_pec.domain.errors import CredentialsRefused, LedgerError
 from bulk_pec.domain.letters import Mailbox, Secret
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.receipts.chain import Chain
 from bulk_pec.sandbox.options import Credential
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +48,53 @@ async def test_the_archive_s_failure_is_what_must_be_known(ledger: Ledger, tmp_p
         done = await desk.do(archive=blocked)
         assert (done.causes, done.archived) == (1, 0)
         assert isinstance(done.error, LedgerError)
+
+
+async def test_texts_that_are_withheld_are_told(ledger: Ledger, tmp_path: Path) -> None:
+    """The provider gives none: from which mailbox, how many receipts, what follows; once, and no problem."""
+    async with bench(ledger, "mancata", "mario") as desk:
+        await desk.send_all()
+        await desk.harvest()
+        await desk.fault("404", on="item", count=None)
+        errands = desk.start(archive=tmp_path / "archive", delete=True)
+        done = await errands.run(desk.run, {desk.box: BOX})
+        assert (done.causes, done.archived, done.deleted, done.problems) == (0, 0, 0, [])
+        await errands.run(desk.run, {desk.box: BOX})
+        (told,) = desk.said
+        assert told.startswith(f"{BOX.address}: the provider did not give the texts of 4 receipts. ")
+        assert "stays unknown. They are not archived, and so not deleted." in told
+        desk.said.clear()
+        await desk.do()
+        assert ["texts of 1 receipt. " in line for line in desk.said] == [True], "only notices are asked for"
+        assert "archived" not in desk.said[0]
+
+
+async def test_an_archive_that_cannot_be_written_is_told_before(ledger: Ledger, tmp_path: Path) -> None:
+    """Before inboxes are read: a warning, once, and the problem for the exit code; nothing is stopped."""
+    blocked = tmp_path / "archive"
+    blocked.write_text("not a folder", encoding="utf-8")
+    async with bench(ledger, "mario") as desk:
+        errands = desk.start(archive=blocked)
+        for _ in range(2):
+            done = await errands.look_anew({desk.box: BOX})
+            assert isinstance(done.error, LedgerError)
+        (told,) = desk.said
+        assert told.startswith(f"Warning: {BOX.address}: The archive {blocked} cannot be written: ")
+        blocked.unlink()
+        assert (await errands.look_anew({desk.box: BOX})).problems == []
+
+
+async def test_an_archive_that_another_process_has_open_is_no_failure(ledger: Ledger, tmp_path: Path) -> None:
+    """Before inboxes are read it is left to that process: no word, no problem."""
+    async with bench(ledger, "mario") as desk:
+        await desk.send_all()
+        await desk.harvest()
+        await desk.do(archive=tmp_path)
+        desk.said.clear()
+        chain = Chain(tmp_path / BOX.address)
+        done = await desk.start(archive=tmp_path).look_anew({desk.box: BOX})
+        chain.close()
+        assert (done.problems, desk.said) == ([], [])
 
 
 async def test_there_is_nothing_to_do(ledger: Ledger, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from support.sending import OPTIONS, composer
 from support.sending import room as loaded
 from support.virtual_provider import LoopClock, VirtualProvider
 
+from bulk_pec.composing import Composer
 from bulk_pec.domain.calendar import Calendar
 from bulk_pec.domain.errors import BulkPecError
 from bulk_pec.domain.exits import Exit
@@ -71,6 +72,7 @@ class Nights:
         said: What the job told people.
         rules: See `bulk_pec.nightly.Rules`.
         mailboxes: To send from.
+        letters: The templates.
     """
 
     ledger: Ledger
@@ -81,6 +83,7 @@ class Nights:
     mailboxes: list[Mailbox] = field(default_factory=lambda: [MAILBOX])
     said: list[str] = field(default_factory=list)
     listeners: list[Listener] = field(default_factory=list)
+    letters: Composer = field(default_factory=composer)
 
     async def start(self, *, reconcile: bool = True, **limits: Any) -> Ending:
         """One start of the job, as the command makes it."""
@@ -106,7 +109,7 @@ class Nights:
         return Parts(
             ledger=self.ledger,
             run=self.run,
-            letters=composer(),
+            letters=self.letters,
             mailboxes=self.mailboxes,
             provider=self._open,
             clock=self.clock,
@@ -158,15 +161,22 @@ def rules(
 
 
 def play(
-    ledger: Ledger, rows: int, at: str, play: Callable[[Nights], Coroutine[Any, Any, None]], given: Rules
+    ledger: Ledger,
+    rows: int,
+    at: str,
+    play: Callable[[Nights], Coroutine[Any, Any, None]],
+    given: Rules,
+    *,
+    body: str = "<p>Gentile {{ nome }}</p>",
 ) -> Nights:
     """Load a run of so many messages at a moment of Rome's clocks, and let `play` go on with it."""
     kept: list[Nights] = []
 
     async def main() -> None:
         clock = LoopClock(rome(at))
-        ready = loaded(ledger, rows, clock=clock)
-        nights = Nights(ledger, ready.run, clock, VirtualProvider(clock), given)
+        letters = composer(body)
+        ready = loaded(ledger, rows, clock=clock, letters=letters)
+        nights = Nights(ledger, ready.run, clock, VirtualProvider(clock), given, letters=letters)
         kept.append(nights)
         await play(nights)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,17 +66,23 @@ def watched(ledger: Ledger) -> Iterator[Explained]:
     def caught(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         explained.note(statement, parameters)
 
-    database, fetch = ledger.database, ledger.database.fetch
+    database, fetch, each = ledger.database, ledger.database.fetch, ledger.database.each
 
     def fetched(connection: Connection, statement: str, **values: Any) -> list[tuple[Any, ...]]:
         explained.note(database.driver_text(statement), values)
         return fetch(connection, statement, **values)
 
+    def each_seen(connection: Connection, statement: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        explained.note(statement, rows[0])
+        return each(connection, statement, rows)
+
     event.listen(engine, "before_cursor_execute", caught)
     setattr(database, "fetch", fetched)  # noqa: B010 - a type checker forbids the plain form
+    setattr(database, "each", each_seen)  # noqa: B010 - as above
     try:
         yield explained
     finally:
         delattr(database, "fetch")
+        delattr(database, "each")
         event.remove(engine, "before_cursor_execute", caught)
     assert explained.statements

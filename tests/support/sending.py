@@ -137,9 +137,10 @@ def room(
     *,
     expires: Mapping[int, int] | None = None,
     clock: Clock | None = None,
+    letters: Composer | None = None,
 ) -> Room:
     """A run of so many messages; `expires` says of some rows when, in milliseconds since the epoch."""
-    letters, clock = composer(), clock or SystemClock()
+    letters, clock = letters or composer(), clock or SystemClock()
     places = letters.places_of(COLUMNS)
     ready: list[NewRow] = []
     for number in range(1, rows + 1):

@@ -82,6 +82,7 @@ class VirtualProvider(httpx.AsyncBaseTransport):
         receipts: Minutes after which a recipient's receipts come: of acceptance, of delivery; None: never.
         fails: Whether a recipient's provider says that it was not delivered.
         share: How full a mailbox is at a moment.
+        capacity: Of every mailbox, in the unit in which quotas are told.
         shares: The same of single mailboxes, by user name.
         wrong: The status that every call for a mailbox is answered with, by user name, if it is no good one.
         ails: The status that a GET of this path is answered with, for a user name, if it is no good one.
@@ -103,6 +104,7 @@ class VirtualProvider(httpx.AsyncBaseTransport):
     receipts: Callable[[str], tuple[float, float] | None] = lambda _: (1, 3)
     fails: Callable[[str], bool] = lambda _: False
     share: Callable[[int], float] = lambda _: 0.1
+    capacity: float = 1.0
     shares: dict[str, Callable[[int], float]] = field(default_factory=dict)
     wrong: Callable[[str], int | None] = lambda _: None
     ails: Callable[[str, str], int | None] = lambda _path, _user: None
@@ -145,8 +147,8 @@ class VirtualProvider(httpx.AsyncBaseTransport):
         if (status := self.ails(request.url.path, user)) is not None:
             return status, {"success": False, "message": "not now" if status >= 500 else "Unauthorized"}
         if request.url.path.startswith("/quota/"):
-            share = self.shares.get(user, self.share)(at)
-            return 200, {"success": True, "message": "", "data": {"usage": share, "limit": 1.0}}
+            usage = self.shares.get(user, self.share)(at) * self.capacity
+            return 200, {"success": True, "message": "", "data": {"usage": usage, "limit": self.capacity}}
         if request.url.path != "/inbox":  # a text, or what is filed under one sending: it shows neither
             return 404, {"success": False, "message": "Result empty"}
         return 200, self._page(user, int(request.url.params["page"]), request.url.params.get("q"))

@@ -252,6 +252,16 @@ def test_ambiguous_deliveries_need_a_person() -> None:
     assert "2 with ambiguous deliveries" in closing(status, Exit.of(Reason.ATTENTION), Ended())
 
 
+def test_what_a_person_has_looked_at_is_no_reason() -> None:
+    """Acknowledged ambiguous deliveries are left out of the figures of their delivery state, no others."""
+    balance = {"adds_up": True, "broken": False, "findings": [], "acknowledged": {"overdue": 2}}
+    status = _status(sent=3, delivered=1, overdue=2) | {"balance": balance}
+    assert exit_of(status, Ended()) == Exit.of(Reason.COMPLETE)
+    more = _status(sent=4, delivered=1, overdue=3) | {"balance": balance}
+    assert exit_of(more, Ended()) == Exit.of(Reason.ATTENTION)
+    assert "1 overdue" in closing(more, Exit.of(Reason.ATTENTION), Ended())
+
+
 @pytest.mark.parametrize("told", [{"balance": _balance("sent", "broken", 4)}, {"balanced": False}])
 def test_a_ledger_that_contradicts_itself_needs_a_person_first(told: dict[str, Any]) -> None:
     """3 whatever is left to send: and the last line says to send nothing more with it."""
