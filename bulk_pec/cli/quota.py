@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bulk_pec.config import Config
     from bulk_pec.domain.inbox import Quota
     from bulk_pec.domain.letters import Mailbox
-    from bulk_pec.domain.space import Reading
+    from bulk_pec.domain.growth import Reading
     from bulk_pec.ledger.ledger import Ledger
 
 WIDE = 40
@@ -119,7 +119,7 @@ def _before(ledger: Ledger, read: Mapping[str, Quota]) -> dict[str, list[Reading
 
 def _fullness(config: Config, address: str, quota: Quota, before: Sequence[Reading], now: int) -> Fullness:
     from bulk_pec.cli.space import foretold_full
-    from bulk_pec.domain.space import Reading
+    from bulk_pec.domain.growth import Reading
 
     mark = config.settings.receipts.mailbox_full_at
     readings = [*before, Reading(now, quota.usage, quota.limit, before[-1].seen if before else 0)]
