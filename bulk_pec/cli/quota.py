@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from bulk_pec.config import Config
+    from bulk_pec.domain.growth import Reading
     from bulk_pec.domain.inbox import Quota
     from bulk_pec.domain.letters import Mailbox
-    from bulk_pec.domain.growth import Reading
     from bulk_pec.ledger.ledger import Ledger
 
 WIDE = 40

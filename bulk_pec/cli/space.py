@@ -10,8 +10,8 @@ from bulk_pec.cli.session import Session
 from bulk_pec.clock import SystemClock
 from bulk_pec.config import Config
 from bulk_pec.domain.errors import BulkPecError, UsageError
-from bulk_pec.domain.letters import Mailbox, Secret
 from bulk_pec.domain.growth import Reading
+from bulk_pec.domain.letters import Mailbox, Secret
 from bulk_pec.domain.space import when_full
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.planning.limits import KIB, free_bytes
