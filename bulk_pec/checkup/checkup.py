@@ -59,23 +59,24 @@ async def services(config: Config, now: Callable[[], float]) -> Services:
     """Ask both hosts all there is to ask, one after the other; one that is not there, nothing more."""
     api = config.settings.api
     async with open_http(timeout=min(TIMEOUT, api.timeout), connections=2) as http:
-        sending = await _glimpse(http, api.base_url, "base_url", now)
-        registry = await _glimpse(http, api.registry_url, "registry_url", now)
+        within = _patience(config).timeout
+        sending = await _glimpse(http, api.base_url, "base_url", now, within)
+        registry = await _glimpse(http, api.registry_url, "registry_url", now, within)
         token = _token(config)
         listed: mailboxes.Listed = None
         quotas = dict[str, Quota | BulkPecError]()
         if token is not None and isinstance(registry, Glimpse):
             listed = await _listed(http, config, token)
         if token is not None and isinstance(sending, Glimpse):
-            quotas = {one.address: await _quota(http, config, token, one) for one in _known(config)}
+            quotas = await _quotas(http, config, token)
     return Services(sending, registry, listed, quotas)
 
 
 async def _glimpse(
-    http: httpx.AsyncClient, url: str, setting: str, now: Callable[[], float]
+    http: httpx.AsyncClient, url: str, setting: str, now: Callable[[], float], within: float
 ) -> Glimpse | BulkPecError:
     try:
-        return await hosts.glimpse(http, url, setting, now)
+        return await hosts.glimpse(http, url, setting, now, within)
     except BulkPecError as error:
         return error
 
@@ -109,14 +110,13 @@ async def _listed(http: httpx.AsyncClient, config: Config, token: Secret) -> mai
         return error
 
 
-async def _quota(
-    http: httpx.AsyncClient, config: Config, token: Secret, mailbox: Mailbox
-) -> Quota | BulkPecError:
-    url, patience = config.settings.api.base_url, _patience(config)
+async def _quotas(http: httpx.AsyncClient, config: Config, token: Secret) -> dict[str, Quota | BulkPecError]:
+    url, mailboxes = config.settings.api.base_url, _known(config)
     try:
-        return await PecClient(http, base_url=url, token=token, patience=patience).quota(mailbox)
-    except BulkPecError as error:
-        return error
+        client = PecClient(http, base_url=url, token=token, patience=_patience(config))
+    except ConfigError as error:
+        return {one.address: error for one in mailboxes}
+    return await client.quotas(mailboxes)
 
 
 def _patience(config: Config) -> Patience:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bulk_pec import shipped
 from bulk_pec.checkup import disk
 from bulk_pec.checkup.findings import Finding, failed, failure, ok, warning
 from bulk_pec.config import Config
 from bulk_pec.domain.errors import BulkPecError, UsageError
 from bulk_pec.domain.exits import Reason
+from bulk_pec.ledger import facts
 from bulk_pec.ledger.database import Database, file_of
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.schema import SCHEMA_VERSION
 
 _SKEW = 5_000
 """Milliseconds by which the ledger's clock may differ from this machine's before somebody should look."""
+_ELSEWHERE = "Set another ledger.url, or see what lies there."
 
 
 def ledger(config: Config, now: int) -> list[Finding]:
@@ -28,8 +28,13 @@ def ledger(config: Config, now: int) -> list[Finding]:
     try:
         file = file_of(config.ledger_url())
         beneath = [] if file is None else disk.beneath(file)
+        if file is not None and file.exists() and not file.is_file():
+            return [*beneath, failure("ledger", f"{file} is no plain file.", _ELSEWHERE, Reason.IO)]
     except BulkPecError as error:
         return [failed("ledger", error)]
+    except OSError as error:
+        what = f"The ledger {config.ledger_url_shown()} cannot be looked at: {error.strerror}."
+        return [failure("ledger", what, _ELSEWHERE, Reason.IO)]
     return [*beneath, *_opened(config, now)]
 
 
@@ -46,13 +51,13 @@ def _opened(config: Config, now: int) -> list[Finding]:
 
 
 def _facts(database: Database, now: int) -> list[Finding]:
-    return postgres(_asked(database), now) if database.is_postgres else _sqlite(database)
+    if database.is_postgres:
+        return postgres(facts.server(database), now)
+    return _sqlite(facts.file(database))
 
 
-def _sqlite(database: Database) -> list[Finding]:
-    with database.transaction() as connection:
-        mode = str(database.execute(connection, "PRAGMA journal_mode").scalar())
-        version = str(database.execute(connection, "SELECT sqlite_version()").scalar())
+def _sqlite(file: facts.File) -> list[Finding]:
+    version, mode = file.version, file.journal
     if mode != "wal":
         # Reading is all right; the first command that writes turns it on.
         hint = "The next command that writes turns it on; on a network file system it cannot."
@@ -60,41 +65,7 @@ def _sqlite(database: Database) -> list[Finding]:
     return [ok("ledger", f"SQLite {version}, journal WAL, each commit synced to the disk.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """What a Postgres server says of itself.
-
-    Attributes:
-        version: ``18.4``.
-        synchronous_commit: Of this program's own sessions.
-        fsync: Whether commits reach the disk at all.
-        full_page_writes: Whether a torn page can be mended after a crash.
-        read_only: It is a standby, or the session may not write.
-        clock: Milliseconds since the epoch.
-    """
-
-    version: str
-    synchronous_commit: str
-    fsync: str
-    full_page_writes: str
-    read_only: bool
-    clock: int
-
-
-def _asked(database: Database) -> Server:
-    with database.transaction() as connection:
-        row = database.execute(
-            connection,
-            "SELECT current_setting('server_version') AS version, "
-            "current_setting('synchronous_commit') AS synchronous_commit, "
-            "current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes, "
-            "pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS read_only, "
-            "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS clock",
-        ).one()
-    return Server(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row by its columns
-
-
-def postgres(server: Server, now: int) -> list[Finding]:
+def postgres(server: facts.Server, now: int) -> list[Finding]:
     """What a server's facts mean for the promise that an intent outlives a crash.
 
     Args:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
+import anyio
 import httpx
 
 from bulk_pec.checkup.findings import Finding, failed, failure, ok, unknown, warning
@@ -34,7 +35,9 @@ class Glimpse:
     unsure: float
 
 
-async def glimpse(http: httpx.AsyncClient, url: str, setting: str, now: Callable[[], float]) -> Glimpse:
+async def glimpse(
+    http: httpx.AsyncClient, url: str, setting: str, now: Callable[[], float], within: float
+) -> Glimpse:
     """GET the address itself, without any credentials: who answers at all is there.
 
     Args:
@@ -42,22 +45,25 @@ async def glimpse(http: httpx.AsyncClient, url: str, setting: str, now: Callable
         url: A service's address.
         setting: Its name in [api].
         now: Seconds since the epoch.
+        within: Seconds for all of it: the client's own timeout is for each step, and so has no end with a
+            host that says one thing after the other.
 
     Raises:
         ConfigError: It is no service's address.
         ProviderUnavailable: Nobody answered.
     """
     address = checked_base_url(url, setting)
-    begun = now()
-    try:
-        async with http.stream("GET", f"{address}/", auth=None, follow_redirects=False) as answer:
-            ended = now()
-    except (httpx.HTTPError, httpx.StreamError, OSError) as error:
-        raise ProviderUnavailable(
-            f"It could not be reached: {type(error).__name__}{f': {error}' if str(error) else ''}.",
-            hint=f"Check the network, a proxy's settings and {setting} in [api].",
-        ) from None
-    return Glimpse(answer.status_code, *_ahead(answer.headers.get("date"), begun, ended))
+    begun, why = now(), f"no answer within {within:g} s"
+    with anyio.move_on_after(within):
+        try:
+            async with http.stream("GET", f"{address}/", auth=None, follow_redirects=False) as answer:
+                return Glimpse(answer.status_code, *_ahead(answer.headers.get("date"), begun, now()))
+        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+            why = f"{type(error).__name__}{f': {error}' if str(error) else ''}"
+    raise ProviderUnavailable(
+        f"It could not be reached: {why}.",
+        hint=f"Check the network, a proxy's settings and {setting} in [api].",
+    )
 
 
 def _ahead(date: str | None, begun: float, ended: float) -> tuple[float | None, float]:

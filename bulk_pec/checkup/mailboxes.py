@@ -9,13 +9,11 @@ from bulk_pec.checkup.findings import Finding, Verdict, failed, failure, ok, unk
 from bulk_pec.domain.errors import BulkPecError, CredentialsRefused
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.inbox import Quota
-from bulk_pec.domain.registrations import Registration, RegistryState
+from bulk_pec.domain.registrations import OVER, Registration, RegistryState
 from bulk_pec.registry import days
 
 SOON = timedelta(days=30)
 """A mailbox that expires within this time is worth a warning: its renewal takes a decision and money."""
-
-_UNUSABLE = frozenset({RegistryState.REVOKED, RegistryState.CLOSED, RegistryState.CANCELLED})
 
 Listed = Sequence[Registration] | BulkPecError | None
 """What the registry lists, or why it does not; None: it was not asked."""
@@ -44,20 +42,31 @@ def tokens(registry: Listed, quotas: Quotas) -> list[Finding]:
     that the token was not made for the registry, which no sending needs.
     """
     taken = any(isinstance(one, Quota) for one in quotas.values())
-    return [_with_sending_host(quotas, taken=taken), _with_registry(registry, taken=taken)]
+    return [_with_sending_host(registry, quotas, taken=taken), _with_registry(registry, taken=taken)]
 
 
-def _with_sending_host(quotas: Quotas, *, taken: bool) -> Finding:
+def _with_sending_host(registry: Listed, quotas: Quotas, *, taken: bool) -> Finding:
     about = "sending host"
     if taken:
         said = "The sending host takes the token; that it may send as well is told by sending only."
         return ok("token", said, about=about)
-    refused = [one for one in quotas.values() if isinstance(one, CredentialsRefused)]
+    refused = [address for address, one in quotas.items() if isinstance(one, CredentialsRefused)]
     if refused:
-        what = "The sending host refused every mailbox: the token, or the credentials, are wrong."
+        what = "The sending host refused every mailbox: the token, or the credentials, are wrong"
+        what += ", or no mailbox is active." if _none_active(registry, refused) else "."
         hint = "Check the token first; see what is said of the registry and of each mailbox."
         return failure("token", what, hint, Reason.CREDENTIALS, about=about)
     return unknown("token", "Whether the sending host takes the token could not be found out.", about=about)
+
+
+def _none_active(registry: Listed, addresses: Sequence[str]) -> bool:
+    """Whether the registry knows all of these mailboxes, and none of them as active."""
+    if registry is None or isinstance(registry, BulkPecError):
+        return False
+    known = [(one.address.lower(), one.state) for one in registry]
+    asked = {address.lower() for address in addresses}
+    active = any(state is RegistryState.ACTIVE for address, state in known if address in asked)
+    return not active and asked <= {address for address, _ in known}
 
 
 def _with_registry(registry: Listed, *, taken: bool) -> Finding:
@@ -84,7 +93,7 @@ def registration(address: str, registry: Listed, now: int) -> Finding:
     if registry is None or isinstance(registry, BulkPecError):
         return unknown("mailbox", "The registry could not be asked for its state and expiry.", about=address)
     own = [one for one in registry if one.address.lower() == address.lower()]
-    own.sort(key=lambda one: one.state in _UNUSABLE)  # an address may have been registered anew
+    own.sort(key=lambda one: one.state in OVER)  # an address may have been registered anew
     if not own:
         what = (
             "The registry does not know it: it was bought on the vendor's website, say. That is no fault; "

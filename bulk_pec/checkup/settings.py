@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta, tzinfo
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from bulk_pec.checkup.findings import Finding, failed, failure, ok, unknown, warning
 from bulk_pec.config import Config
 from bulk_pec.domain.errors import ConfigError
 from bulk_pec.domain.exits import Reason
 from bulk_pec.registry import tokens
+from bulk_pec.reporting.moments import moment
 
 _SOON = timedelta(days=14)
 """A token that expires within this time is worth a warning: a long run may still be out then."""
@@ -57,14 +59,15 @@ def token(config: Config, now: int) -> list[Finding]:
     claims = tokens.claims(secret)
     if claims is None:
         return [unknown("token", "The token does not tell when it expires (it is no JWT)."), _UNTOLD]
-    return [_expiry(tokens.expires_at(secret), now), *_scopes(claims, config)]
+    zone = ZoneInfo(config.settings.sending.timezone)
+    return [_expiry(tokens.expires_at(secret), now, zone), *_scopes(claims, config)]
 
 
-def _expiry(expires_at: int | None, now: int) -> Finding:
+def _expiry(expires_at: int | None, now: int, zone: tzinfo) -> Finding:
     if expires_at is None:
         return unknown("token", "The token does not tell when it expires.")
-    at = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=expires_at)
-    when, left = f"{at:%Y-%m-%d %H:%M} UTC", timedelta(milliseconds=expires_at - now)
+    when = f"{moment(expires_at).astimezone(zone):%Y-%m-%d %H:%M} ({zone})"
+    left = timedelta(milliseconds=expires_at - now)
     if left <= timedelta(0):
         return failure("token", f"The token expired on {when}.", _RENEW, Reason.CREDENTIALS)
     if left < _SOON:

@@ -18,6 +18,7 @@ its own. What they share:
 | examining.py, examination.py, findings.py | a plan: the reading, what it counts, what it finds |
 | space.py | room in the mailboxes |
 | registrar.py | what the mailbox commands share |
+| changing.py, paying.py | the one request that changes a mailbox; the same where it costs, with its intent |
 | validity.py, vigil.py | what ends before a run does; work that lasts until a signal |
 | picking.py | one row of a list |
 | asking.py, evidence.py | one message by any word; what a dossier is made from |

@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from bulk_pec.cli.session import Result, Session, as_json
+from bulk_pec.cli.signals import hear
 from bulk_pec.cli.streams import StdoutLost, put, talk
 from bulk_pec.domain.errors import BulkPecError, UsageError
 from bulk_pec.domain.exits import Exit, Reason
@@ -115,6 +116,8 @@ def _guarded(session: Session, body: Callable[[], Result]) -> int:
         if not lost.nobody_reads:
             talk(f"bulk-pec: {lost}")
         return int(lost.exit.code)
+    finally:
+        hear()
 
 
 def _ended(session: Session, body: Callable[[], Result]) -> int:

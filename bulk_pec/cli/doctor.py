@@ -40,11 +40,9 @@ def register(app: typer.Typer) -> None:
 def _checked(config: Config) -> list[Finding]:
     """Every finding."""
     import anyio
-    import stamina
 
     from bulk_pec.checkup.checkup import check_up
 
-    stamina.instrumentation.set_on_retry_hooks([])  # it would log by itself, in a form of its own
     return anyio.run(check_up, config)
 
 

@@ -49,7 +49,10 @@ def register(app: typer.Typer) -> None:
 
     @command(app, "quota")
     def quota(session: Session) -> Result:
-        """Show how full each mailbox is, the mark at which sending stops, and when it comes to that."""
+        """Show how full each mailbox is, the mark at which sending stops, and when it comes to that mark.
+
+        In --json `full_at` is when it comes to `mark`, not when it is wholly full.
+        """
         from bulk_pec.clock import SystemClock
 
         config = session.config()
@@ -67,28 +70,12 @@ def register(app: typer.Typer) -> None:
 def _asked(config: Config, mailboxes: Sequence[Mailbox], token: Any) -> dict[str, Quota | BulkPecError]:
     """What GET /quota comes to for each; one that fails hides no other."""
     import anyio
-    import stamina
 
-    from bulk_pec.provider.client import PecClient
+    from bulk_pec.cli.space import quotas
     from bulk_pec.provider.reading import Patience
-    from bulk_pec.provider.transport import open_http
 
-    stamina.instrumentation.set_on_retry_hooks([])
-    api = config.settings.api
-
-    async def ask() -> dict[str, Quota | BulkPecError]:
-        async with open_http(timeout=api.timeout, connections=1) as http:
-            patience = Patience(attempts=2, timeout=api.timeout)
-            client = PecClient(http, base_url=api.base_url, token=token, patience=patience)
-            return {one.address: await _one(client, one) for one in mailboxes}
-
-    async def _one(client: PecClient, mailbox: Mailbox) -> Quota | BulkPecError:
-        try:
-            return await client.quota(mailbox)
-        except BulkPecError as error:
-            return error
-
-    return anyio.run(ask)
+    patience = Patience(attempts=2, timeout=config.settings.api.timeout)
+    return anyio.run(quotas, config, mailboxes, token, patience)
 
 
 def _kept(session: Session, read: Mapping[str, Quota], now: int) -> dict[str, list[Reading]]:
@@ -160,8 +147,13 @@ def _entry(one: Fullness) -> dict[str, Any]:
 def paragraph(one: Fullness, place: tzinfo) -> str:
     """A mailbox for people: its bar, its figures, and what they lead to."""
     figures = f"{one.quota.usage:,.0f} of {one.quota.limit:,.0f} in the provider's unit"
-    drawn = f"{bar(one.quota.share, one.mark)} {one.quota.share:.1%}"
+    drawn = f"{bar(one.quota.share, one.mark)} {_percent(one.quota.share)}"
     return f"{one.address}\n  {drawn} ({figures})\n  {_outlook(one, place)}"
+
+
+def _percent(share: float) -> str:
+    """A share for people; of a limit that is none the figure would be absurd."""
+    return f"{share:.1%}" if share < 10 else "far beyond its limit"
 
 
 def bar(share: float, mark: float) -> str:

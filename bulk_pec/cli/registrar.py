@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from bulk_pec.cli.consent import can_ask, said_yes
-from bulk_pec.cli.session import COMPLETE, Result, Session
+from bulk_pec.cli.session import Session
 from bulk_pec.cli.streams import line
 from bulk_pec.domain.errors import BulkPecError, RegistryRefused, UsageError
-from bulk_pec.domain.exits import Exit, ExitCode, Reason
-from bulk_pec.domain.registrations import Answer, Done, InDoubt, Refused, Registration, RegistryState
+from bulk_pec.domain.registrations import Registration, RegistryState
 
 if TYPE_CHECKING:
     from bulk_pec.config import Config
@@ -30,9 +29,6 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 _TRIES = 3
 """How often a question is asked at most: somebody waits for the answer."""
-
-IN_DOUBT = Exit(ExitCode.ATTENTION, Reason.IN_DOUBT)
-"""How a command ends whose one request may or may not have been carried out: nobody repeats it unasked."""
 
 STATES: dict[RegistryState, str] = {
     RegistryState.REGISTERED: "registered; the signed form is awaited",
@@ -48,9 +44,11 @@ STATES: dict[RegistryState, str] = {
 
 _NEXT: dict[RegistryState, str] = {
     RegistryState.REGISTERED: "Next: `bulk-pec mailbox form {id} -o form.pdf`, sign it, put the identity "
-    "document behind it in the same PDF, then `bulk-pec mailbox activate {id} form.pdf`.",
+    "document behind it in the same PDF, then `bulk-pec mailbox activate {id} signed.pdf`.",
     RegistryState.IN_PROGRESS: "Next: `bulk-pec mailbox wait {id}`.",
-    RegistryState.WRONG_DOCUMENTS: "Next: mend the PDF, then `bulk-pec mailbox activate {id} form.pdf`.",
+    RegistryState.ACTIVE: "Next: set its address and password_file or password_env in config.toml, then "
+    "`bulk-pec doctor`.",
+    RegistryState.WRONG_DOCUMENTS: "Next: mend the PDF, then `bulk-pec mailbox activate {id} signed.pdf`.",
     RegistryState.REVOKED: "`bulk-pec mailbox renew {id}` would bring it back; it costs.",
 }
 """What is to be done in each state; in the others nothing is."""
@@ -63,13 +61,10 @@ async def registry(config: Config) -> AsyncIterator[Registry]:
     Raises:
         ConfigError: The token is missing, or `api.registry_url` is no service's address.
     """
-    import stamina
-
     from bulk_pec.provider.reading import Patience
     from bulk_pec.provider.registry import Registry
     from bulk_pec.provider.transport import open_http
 
-    stamina.instrumentation.set_on_retry_hooks([])  # it would log by itself, in a form of its own
     api = config.settings.api
     async with open_http(timeout=api.timeout, connections=1) as http:
         patience = Patience(attempts=_TRIES, timeout=api.timeout)  # for what only asks
@@ -97,22 +92,6 @@ def ask(session: Session, question: Callable[[Registry], Awaitable[T]]) -> T:
     return anyio.run(asked)
 
 
-def change(session: Session, request: Callable[[Registry], Awaitable[Answer]]) -> Answer:
-    """Make the one request that changes something. Ended by a signal, it is in doubt: never "run it again".
-
-    Args:
-        session: Whose configuration names the registry.
-        request: Called once, with the registry.
-
-    Raises:
-        BulkPecError: Nothing was changed: it could not be asked, or took neither token nor wallet.
-    """
-    try:
-        return ask(session, request)
-    except KeyboardInterrupt:
-        return InDoubt("it was interrupted before an answer had come")
-
-
 def known(session: Session, id_: str) -> Registration:
     """What the registry says of a mailbox now; it is remembered.
 
@@ -122,13 +101,18 @@ def known(session: Session, id_: str) -> Registration:
     """
     found = ask(session, lambda opened: opened.show(id_))
     if found is None:
-        raise RegistryRefused(
-            f"The registry knows no mailbox with the id {line(id_)!r}.",
-            hint="`bulk-pec mailbox list` shows those it knows; one bought on the vendor's website is not "
-            "among them.",
-        )
+        raise unknown(id_)
     remember(session, found)
     return found
+
+
+def unknown(id_: str) -> RegistryRefused:
+    """The error to raise of an id that the registry does not know."""
+    return RegistryRefused(
+        f"The registry knows no mailbox with the id {line(id_)!r}.",
+        hint="`bulk-pec mailbox list` shows those it knows; one bought on the vendor's website is not among "
+        "them.",
+    )
 
 
 def agreed(session: Session, *, yes: bool, what: str, look: Callable[[], str]) -> None:
@@ -152,26 +136,57 @@ def agreed(session: Session, *, yes: bool, what: str, look: Callable[[], str]) -
         raise refused
 
 
-def remember(session: Session, *found: Registration, source: str = "command", create: bool = False) -> None:
+def remember(
+    session: Session,
+    *found: Registration,
+    source: str = "command",
+    create: bool = False,
+    again: bool = False,
+    also: Callable[[Ledger], None] | None = None,
+    changed: bool = False,
+) -> bool:
     """Keep what was learnt of mailboxes in the ledger, if there is one that can be written.
 
-    That it cannot is said on stderr, and ends nothing: what the registry did is done.
+    That it cannot, for whatever reason, is said on stderr and ends nothing: what the registry did is done.
 
     Args:
         session: Whose ledger.
         *found: What the registry said.
         source: Who saw it: "command", "wait", "callback".
         create: Make a new ledger where there is none.
+        again: It was tried before, and said that it cannot.
+        also: What else is kept there.
+        changed: It comes of a request that changed something: nobody is told to start that again.
+
+    Returns:
+        Whether nothing is left to be tried again.
     """
-    if not found:
-        return
+    if not found and also is None:
+        return True
     try:
         if not create and not has_ledger(session):
-            return
+            return True
         with session.ledger("write") as ledger:
-            _remembered(ledger, found, source)
-    except BulkPecError as error:
-        session.say(f"Not remembered in the ledger: {error}")
+            _remembered(session, ledger, found, source)
+            if also is not None:
+                also(ledger)
+    except Exception as error:  # noqa: BLE001 - nothing that fails here undoes what was learnt
+        if not again:
+            session.say(f"Not remembered in the ledger: {_why(error, changed=changed)}")
+        return False
+    return True
+
+
+NOT_AGAIN = "The request itself was answered: do not repeat it."
+"""What is said after a request that changes something: its answer could not be kept, and yet it was made."""
+
+
+def _why(error: Exception, *, changed: bool) -> str:
+    """Why something could not be kept; of an unforeseen error not the text, which may show a row."""
+    if isinstance(error, BulkPecError):
+        return f"{error.what} {NOT_AGAIN}" if changed else str(error)
+    said = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+    return f"{said}. {NOT_AGAIN}" if changed else f"{said}."
 
 
 def has_ledger(session: Session) -> bool:
@@ -187,12 +202,20 @@ def has_ledger(session: Session) -> bool:
     return True
 
 
-def _remembered(ledger: Ledger, found: tuple[Registration, ...], source: str) -> None:
+def _remembered(session: Session, ledger: Ledger, found: tuple[Registration, ...], source: str) -> None:
+    from bulk_pec.cli.identity import operator
     from bulk_pec.clock import SystemClock
+    from bulk_pec.ledger.registrations import News
 
-    now = SystemClock().now()
+    now, service = SystemClock().now(), session.config().settings.api.registry_url
+    memory, changes, who = ledger.registrations(service), ledger.changes(service), operator().name
     for one in found:
-        ledger.registrations.remember(one, now, source)
+        changes.seen(one, by=who, at=now)
+        if memory.remember(one, now, source) is News.OVERTAKEN:
+            session.say(
+                f"Not remembered in the ledger: {name(one)} is {line(state_words(one.stato))}. The registry "
+                "dates this before what it said earlier."
+            )
 
 
 def history(session: Session, id_: str) -> list[dict[str, Any]]:
@@ -201,57 +224,21 @@ def history(session: Session, id_: str) -> list[dict[str, Any]]:
 
     try:
         with session.ledger("read") as ledger:
-            seen = ledger.registrations.history(id_)
+            seen = ledger.registrations(session.config().settings.api.registry_url).history(id_)
     except BulkPecError:
         return []  # `remember` has said what is wrong with it
     return [{"state": one.stato, "at": iso(one.at), "source": one.source} for one in seen]
 
 
-def ended(
-    session: Session, answer: Answer, *, done: str, doing: str, look: str, create: bool = False
-) -> Result:
-    """What a command answers when its one request has been made. A mailbox it learns of is remembered.
-
-    Args:
-        session: Of the call.
-        answer: What came of the request.
-        done: The sentence when it was done: "Renewed for 1 year."
-        doing: What was asked, for the other sentences: "renewing a@example.com".
-        look: The command that shows how things stand: "bulk-pec mailbox show ID".
-        create: Make a new ledger where there is none.
-    """
-    if isinstance(answer, Done):
-        remember(session, answer.registration, create=create)
-        return Result(document(answer.registration), f"{done}\n{text(answer.registration)}", COMPLETE)
-    if isinstance(answer, Refused):
-        error = RegistryRefused(_refusal(answer, doing), hint=answer.hint)
-        return Result({"schema": 1, "code": answer.code}, "", error.exit, error=error)
-    return _in_doubt(answer, doing, look)
-
-
-def _refusal(answer: Refused, doing: str) -> str:
-    code = "" if answer.code is None else f" (code {answer.code})"
-    return f"Refused, {doing}: {answer.sentence.rstrip('.')}{code}. Nothing changed."
-
-
-def _in_doubt(answer: InDoubt, doing: str, look: str) -> Result:
-    what = (
-        f"The answer is in doubt: {doing} may or may not have been carried out ({answer.cause.rstrip('.')})."
-    )
-    hint = f"It is not repeated by itself. Look first: `{look}`."
-    document = {"schema": 1, "in_doubt": {"what": what, "hint": hint, "look": look}}
-    return Result(document, "", IN_DOUBT, closing=f"{what} {hint}")
-
-
 def mailbox(found: Registration) -> dict[str, Any]:
     """A mailbox in ``--json``."""
     return {
-        "id": found.id,
+        "id": found.id or None,
         "address": found.address or None,
         "kind": found.kind or None,
         "state": found.stato or None,
-        "expires_at": _iso(found.expires_at),
-        "changed_at": _iso(found.changed_at),
+        "expires_at": moment(found.expires_at),
+        "changed_at": moment(found.changed_at),
         "auto_renew": found.auto_renew,
     }
 
@@ -301,7 +288,8 @@ def coming(found: Registration) -> str:
     return "" if sentence is None else sentence.format(id=line(found.id))
 
 
-def _iso(milliseconds: int | None) -> str | None:
+def moment(milliseconds: int | None) -> str | None:
+    """A time in ``--json``; None if it was not told."""
     from bulk_pec.reporting.status import iso
 
     return None if milliseconds is None else iso(milliseconds)

@@ -68,11 +68,13 @@ def _loaded(session: Session, ledger: Ledger | None, file: Path, name: str, limi
         grown_bytes=room.grown,
     )
     found = forecasting.foretold(session.config(), ledger, None, work, now, room.free)
-    validity.tell(session, ledger, found)
+    warned = validity.tell(session, ledger, found)
     plan = Plan(examined.listed, examined.letters, found)
     first = f"Dry run: the list would be loaded as a new run {name!r}; nothing was loaded or sent."
     told = document(plan) | _told(session, "load", name, found, limits)
-    words = "\n".join([first, text(plan), *_words(session, found, limits)])
+    told["warnings"] = [*told["warnings"], *map(_of_no_row, warned)]
+    told["warnings_total"] += len(warned)
+    words = "\n".join([first, text(plan), *_words(session, found, limits), *validity.repeated(warned)])
     return Result(told, words, Exit.of(reason_of(examined)), error=examined.refusal)
 
 
@@ -86,8 +88,7 @@ def _resumed(session: Session, ledger: Ledger, run: Run, file: Path | None, limi
     room = known_room(config, ledger, now)
     work = Work(values["pending"], grown_bytes=room.grown)
     found = forecasting.foretold(config, ledger, run, work, now, room.sure)
-    if work.messages:
-        validity.tell(session, ledger, found)
+    warned = validity.tell(session, ledger, found) if work.messages else []
     doubts = f" In doubt: {values['in_doubt']:,}." if values["in_doubt"] else ""
     first = (
         f"Dry run: the run {run.name!r} ({run.state.value}) would go on; nothing was sent. "
@@ -95,7 +96,13 @@ def _resumed(session: Session, ledger: Ledger, run: Run, file: Path | None, limi
     )
     told = {"schema": 1} | _told(session, "resume", run.name, found, limits)
     how = Reason.ATTENTION if values["invalid"] else Reason.COMPLETE
-    return Result(told, "\n".join([first, sentence(found), *_words(session, found, limits)]), Exit.of(how))
+    words = "\n".join([first, sentence(found), *_words(session, found, limits)])
+    return validity.added(Result(told, words, Exit.of(how)), warned)
+
+
+def _of_no_row(sentence: str) -> dict[str, Any]:
+    """A warning in the form of those about rows, beside which it stands."""
+    return {"row": None, "column": None, "value": None, "what": sentence, "todo": None}
 
 
 def _told(session: Session, what: str, name: str, found: Forecast, limits: Limits) -> dict[str, Any]:

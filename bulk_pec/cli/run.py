@@ -75,11 +75,11 @@ def nightly(session: Session, file: Path, name: str, *, yes: bool, limits: Limit
             known, report = load(session, ledger, file, name)
             report.tell(session)
         letters = check_same(session, known, file)
-        validity.warn(session, ledger, known)
+        warned = validity.warn(session, ledger, known)
         known = agreed(session, ledger, known, yes=yes)
         job = Job(session, ledger, known, letters, limits or Limits())
         job.send(reconcile=True)
-        return job.outcome()
+        return validity.added(job.outcome(), warned)
 
 
 def agreed(session: Session, ledger: Ledger, run: Run, *, yes: bool) -> Run:

@@ -38,8 +38,8 @@ def register(app: typer.Typer) -> None:
         with session.ledger("write") as ledger:
             known = ledger.runs.get(run)
             letters = check_same(session, known, None)
-            validity.warn(session, ledger, known)
+            warned = validity.warn(session, ledger, known)
             known = agreed(session, ledger, known, yes=yes)
             job = Job(session, ledger, known, letters, limits)
             job.send(reconcile=False)
-            return job.outcome()
+            return validity.added(job.outcome(), warned)

@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from bulk_pec.cli.streams import put, talk
-from bulk_pec.domain.errors import BulkPecError, LedgerError
+from bulk_pec.cli.streams import StdoutLost, put, talk
+from bulk_pec.domain.errors import BulkPecError, LedgerError, RegistryRefused
 from bulk_pec.domain.exits import Exit, Reason
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Result:
         exit: How it ended.
         closing: The last line for people: what that exit means here.
         error: What ended it early, after it had done something there is to report.
+        unread: What is said on stderr if stdout is lost; for what nobody may do again for want of an answer.
     """
 
     document: dict[str, Any]
@@ -47,6 +48,7 @@ class Result:
     exit: Exit = COMPLETE
     closing: str = ""
     error: BulkPecError | None = None
+    unread: str = ""
 
 
 @dataclass(slots=True)
@@ -123,6 +125,10 @@ class Session:
                 put(as_json(document, result.exit))
             elif words:
                 put(words)
+        except StdoutLost:
+            if result.unread:
+                talk(f"bulk-pec: {result.unread}")
+            raise
         finally:
             if error is not None:  # last: what it says is not to scroll away above a long result
                 talk(f"bulk-pec: {error}")
@@ -144,8 +150,11 @@ class Session:
 
 
 def _told(error: BulkPecError) -> dict[str, Any]:
-    """An error's part of the document."""
-    return {"error": {"what": error.what, "hint": error.hint}}
+    """An error's part of the document: with the registry's number, where that is what it told."""
+    told: dict[str, Any] = {"error": {"what": error.what, "hint": error.hint}}
+    if isinstance(error, RegistryRefused) and error.code is not None:
+        told["code"] = error.code
+    return told
 
 
 def as_json(document: dict[str, Any], ended: Exit) -> str:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from bulk_pec.cli.session import Session
 from bulk_pec.clock import SystemClock
 from bulk_pec.config import Config
 from bulk_pec.domain.errors import BulkPecError, UsageError
 from bulk_pec.domain.growth import Reading
+from bulk_pec.domain.inbox import Quota
 from bulk_pec.domain.letters import Mailbox, Secret
 from bulk_pec.domain.space import when_full
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.planning.limits import KIB, free_bytes
 from bulk_pec.reporting.status import Filling
+
+if TYPE_CHECKING:
+    from bulk_pec.provider.reading import Patience
 
 _DAY = 86_400_000
 _FORESEEABLE = 366 * _DAY
@@ -110,26 +115,41 @@ def free_by_mailbox(session: Session) -> dict[str, int]:
     """
     import anyio
 
+    from bulk_pec.provider.reading import Patience
+
+    config, patience = session.config(), Patience(attempts=1, timeout=_TIMEOUT)
     try:
-        mailboxes, token = session.config().mailbox_list(), session.config().token()
-        return anyio.run(_asked, session, mailboxes, token)
+        answers = anyio.run(quotas, config, config.mailbox_list(), config.token(), patience)
     except BulkPecError as error:
         session.say(f"How much room the mailboxes have could not be asked: {error.what}")
         return {}
+    mark, free = config.settings.receipts.mailbox_full_at, dict[str, int]()
+    for address, answer in answers.items():
+        if isinstance(answer, BulkPecError):
+            session.say(f"How much room {address} has could not be asked: {answer.what}")
+        else:
+            free[address] = free_bytes(round(answer.usage), round(answer.limit), mark)
+    return free
 
 
-async def _asked(session: Session, mailboxes: list[Mailbox], token: Secret) -> dict[str, int]:
+async def quotas(
+    config: Config, mailboxes: Sequence[Mailbox], token: Secret, patience: Patience
+) -> dict[str, Quota | BulkPecError]:
+    """What GET /quota comes to for each mailbox, by its address; one that fails hides no other.
+
+    Args:
+        config: Names the sending host.
+        mailboxes: With their credentials.
+        token: The account's.
+        patience: How long each is asked.
+
+    Raises:
+        ConfigError: The host's address, or the token, is none.
+    """
     from bulk_pec.provider.client import PecClient
-    from bulk_pec.provider.reading import Patience
     from bulk_pec.provider.transport import open_http
 
-    settings = session.config().settings
-    patience, free = Patience(attempts=1, timeout=_TIMEOUT), dict[str, int]()
-    async with open_http(timeout=_TIMEOUT, connections=1) as http:
-        client = PecClient(http, base_url=settings.api.base_url, token=token, patience=patience)
-        for mailbox in mailboxes:
-            quota = await client.quota(mailbox)
-            free[mailbox.address] = free_bytes(
-                round(quota.usage), round(quota.limit), settings.receipts.mailbox_full_at
-            )
-    return free
+    async with open_http(timeout=patience.timeout, connections=1) as http:
+        base_url = config.settings.api.base_url
+        client = PecClient(http, base_url=base_url, token=token, patience=patience)
+        return await client.quotas(mailboxes)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import tzinfo
 
 from bulk_pec.cli import forecasting, wiring
-from bulk_pec.cli.session import Session
+from bulk_pec.cli.registrar import STATES
+from bulk_pec.cli.session import Result, Session
 from bulk_pec.cli.space import known_room
 from bulk_pec.cli.streams import line
 from bulk_pec.config import Config
@@ -25,23 +27,41 @@ _GONE = {
 }
 
 
-def warn(session: Session, ledger: Ledger, run: Run) -> None:
-    """Say what ends before the forecast end of what is still to be sent of a run."""
+def warn(session: Session, ledger: Ledger, run: Run) -> list[str]:
+    """Say what ends before the forecast end of what is still to be sent of a run; the same, as sentences."""
     config, now = session.config(), wiring.clock().now()
     if not _ends(config, ledger):
-        return
+        return []
     pending = ledger.views.figures(run).values["pending"]
-    if pending:
-        room = known_room(config, ledger, now)
-        work = Work(pending, grown_bytes=room.grown)
-        tell(session, ledger, forecasting.foretold(config, ledger, run, work, now, room.sure))
+    if not pending:
+        return []
+    room = known_room(config, ledger, now)
+    work = Work(pending, grown_bytes=room.grown)
+    return tell(session, ledger, forecasting.foretold(config, ledger, run, work, now, room.sure))
 
 
-def tell(session: Session, ledger: Ledger | None, found: Forecast) -> None:
-    """Say what ends before the end of a forecast; of one in which nothing can be sent, what has ended."""
+def tell(session: Session, ledger: Ledger | None, found: Forecast) -> list[str]:
+    """Say what ends before the end of a forecast; of one in which nothing can be sent, what has ended.
+
+    Returns:
+        The same, as sentences.
+    """
     now = found.conditions.now_ms
-    for sentence in _sentences(session.config(), ledger, now, found.end_ms or now):
+    sentences = list(_sentences(session.config(), ledger, now, found.end_ms or now))
+    for sentence in sentences:
         session.say(f"Warning: {sentence}")
+    return sentences
+
+
+def added(result: Result, sentences: list[str]) -> Result:
+    """An answer that says them once more: what was said before a long run is far up by its end."""
+    words = "\n".join([result.text, *repeated(sentences)])
+    return replace(result, document=result.document | {"warnings": sentences}, text=words)
+
+
+def repeated(sentences: list[str]) -> list[str]:
+    """The sentences as lines of an answer."""
+    return [f"Warning: {sentence}" for sentence in sentences]
 
 
 def _ends(config: Config, ledger: Ledger) -> bool:
@@ -50,22 +70,23 @@ def _ends(config: Config, ledger: Ledger) -> bool:
 
 
 def _is_told(known: Remembered) -> bool:
-    return known.registration.expires_at is not None or known.registration.state in _GONE
+    return known.registration.expires_at is not None or _idle(known) is not None
 
 
 def _remembered(config: Config, ledger: Ledger | None) -> list[Remembered]:
     """What the ledger knows of the configuration's mailboxes; of one not registered from here, nothing."""
     if ledger is None:
         return []
-    found = (ledger.registrations.of_address(mailbox.address) for mailbox in config.settings.mailboxes)
+    known = ledger.registrations(config.settings.api.registry_url)
+    found = (known.of_address(mailbox.address) for mailbox in config.settings.mailboxes)
     return [one for one in found if one is not None]
 
 
 def _sentences(config: Config, ledger: Ledger | None, now: int, end: int) -> Iterator[str]:
     for known in _remembered(config, ledger):
-        ends, state = known.registration.expires_at, known.registration.state
-        if state in _GONE:
-            yield _gone(config, known, _GONE[state])
+        ends, state = known.registration.expires_at, _idle(known)
+        if state is not None:
+            yield _not_active(config, known, state)
         elif ends is not None and ends < end:
             yield _mailbox(config, known, now, end)
     ends = expires_at(config.token())
@@ -73,8 +94,15 @@ def _sentences(config: Config, ledger: Ledger | None, now: int, end: int) -> Ite
         yield f"The API token {_when(config, ends, now, end)}. A new one may be needed before then."
 
 
-def _gone(config: Config, known: Remembered, what: str) -> str:
+def _idle(known: Remembered) -> RegistryState | None:
+    """The state, if it is one in which nothing can be sent; None too where its word is not documented."""
+    state = known.registration.state
+    return None if state is RegistryState.ACTIVE else state
+
+
+def _not_active(config: Config, known: Remembered, state: RegistryState) -> str:
     found, seen = known.registration, _minute(known.last_seen_at, forecasting.zone(config))
+    what = _GONE.get(state, f"is not active yet: {state.value}, {STATES[state]}")
     return f"The mailbox {line(found.address)} {what}, as the registry said on {seen}. {_look(found.id)}"
 
 

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-import stamina
 from aiolimiter import AsyncLimiter
 
 from bulk_pec.cli import forecasting
@@ -132,7 +131,6 @@ def _limits(mailbox: MailboxSettings) -> MailboxLimits:
 @asynccontextmanager
 async def provider(config: Config) -> AsyncIterator[Provider]:
     """The provider's client, its connections closed at the end."""
-    stamina.instrumentation.set_on_retry_hooks([])  # it would log by itself, in a form of its own
     api = config.settings.api
     connections = config.settings.sending.concurrency + 4  # a few for GETs beside the POSTs
     async with open_http(timeout=api.timeout, connections=connections) as http:
@@ -143,7 +141,6 @@ async def provider(config: Config) -> AsyncIterator[Provider]:
 @asynccontextmanager
 async def lookups(config: Config) -> AsyncIterator[tuple[LookUps, AsyncLimiter]]:
     """The services that are asked for addresses and domains, and the pace at which they may be."""
-    stamina.instrumentation.set_on_retry_hooks([])
     api = config.settings.api
     async with open_http(timeout=api.timeout, connections=1) as http:
         asked = LookUps(

@@ -6,8 +6,11 @@ product page. States keep the provider's own words; `docs/glossary.md` translate
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+_ID = re.compile(r"(?!\.+$)[\w.~-]{1,64}", re.ASCII)
 
 
 class RegistryState(StrEnum):
@@ -28,16 +31,23 @@ ACTIVATABLE = frozenset({RegistryState.REGISTERED, RegistryState.WRONG_DOCUMENTS
 RENEWABLE = frozenset({RegistryState.ACTIVE, RegistryState.REVOKED})
 """States in which GET /pec/{id}/rinnovo renews (its answer 203)."""
 
-SETTLED = frozenset(
-    {
-        RegistryState.ACTIVE,
-        RegistryState.WRONG_DOCUMENTS,
-        RegistryState.REVOKED,
-        RegistryState.CLOSED,
-        RegistryState.CANCELLED,
-    }
-)
+MOST_YEARS = 10
+"""Years of one renewal that are asked for at most: more is a slip of the hand, and would be paid."""
+
+OVER = frozenset({RegistryState.REVOKED, RegistryState.CLOSED, RegistryState.CANCELLED})
+"""States of a mailbox that is there no more: its address may be registered again."""
+
+SETTLED = OVER | {RegistryState.ACTIVE, RegistryState.WRONG_DOCUMENTS}
 """States that do not change by waiting: somebody has to do something, or nothing is left to do."""
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be the registry's id of a mailbox.
+
+    Its own have 24 hexadecimal digits; the vendor promises no form, so whatever stands as it is in a URL's
+    path (RFC 3986, 2.3) and leads nowhere else counts as one, up to 64 characters.
+    """
+    return _ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@
 | schema.py, migrate.py | the tables; creating, checking and upgrading a ledger |
 | tables.py, registry_tables.py | what tables are made of; those of registrations |
 | database.py | connections and transactions, the same on both databases |
+| facts.py | what the database says of itself |
 | bulk.py | many rows by the driver's fastest way |
 | lock.py | the one writing process of a SQLite file |
 | runs.py, counts.py | what was loaded and where it stands; the counters, kept where they change |
@@ -14,6 +15,7 @@
 | repeats.py, suppressions.py | what was said before; who is never written to |
 | answers.py | what paid look-ups said |
 | registrations.py | what the registry said of our own mailboxes |
+| changes.py | changes of them that are paid for: intents, and what came of them |
 | workers.py | sending processes, their leases and their dead |
 | claims.py, canaries.py | blocks; the messages that go first |
 | attempts.py, closings.py, returning.py | intents; outcomes, late ones too; what comes back to pending |

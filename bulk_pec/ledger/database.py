@@ -95,12 +95,12 @@ class Database:
     @property
     def file(self) -> Path | None:
         """The ledger's file, links followed; None where it is a server's."""
-        return None if self.is_postgres else self._path.resolve()
+        return None if self.is_postgres else _resolved(self._path)
 
     def _take_lock(self) -> FileLock | None:
         if self.is_postgres or self.mode == "read":
             return None
-        file = self._path.resolve()  # by whatever link it is reached, one file has one lock
+        file = _resolved(self._path)  # by whatever link it is reached, one file has one lock
         return FileLock(file.with_name(file.name + ".lock"))
 
     def _drop_lock(self) -> None:
@@ -123,7 +123,7 @@ class Database:
         )
 
     def _sqlite(self) -> Engine:
-        if self.mode == "read" and not self._path.is_file():
+        if self.mode == "read" and not _resolved(self._path).is_file():
             raise self.missing()
         engine = create_engine(
             "sqlite://", poolclass=QueuePool, pool_size=1, max_overflow=0, creator=self._connect_sqlite
@@ -293,7 +293,26 @@ def file_of(url: str) -> Path | None:
         ConfigError: The URL is no ledger's.
     """
     parsed = _parse(url)
-    return Path(parsed.database or "").resolve() if parsed.get_backend_name() == "sqlite" else None
+    return _resolved(Path(parsed.database or "")) if parsed.get_backend_name() == "sqlite" else None
+
+
+def _resolved(path: Path) -> Path:
+    """A path, links followed.
+
+    Raises:
+        ConfigError: No file can ever be there: links in a circle, or a name that is too long.
+    """
+    try:
+        found = path.resolve()
+        with suppress(PermissionError):  # whoever opens it says so
+            found.exists()
+    except (OSError, RuntimeError) as error:  # RuntimeError: pathlib's word for links in a circle
+        reason = (isinstance(error, OSError) and error.strerror) or "its links lead in a circle"
+        raise ConfigError(
+            f"[ledger] url names a file that cannot be: {reason} ({path}).",
+            hint='Mend the link, or name another file: "sqlite:///file.db".',
+        ) from None
+    return found
 
 
 def _reading(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,7 @@ from bulk_pec.ledger.attempts import Attempts
 from bulk_pec.ledger.balances import Balances
 from bulk_pec.ledger.canaries import Canaries
 from bulk_pec.ledger.causes import Causes
+from bulk_pec.ledger.changes import Changes
 from bulk_pec.ledger.claims import Claims
 from bulk_pec.ledger.clearing import Clearing
 from bulk_pec.ledger.control import Control
@@ -71,7 +73,8 @@ class Ledger:
         self.paces = Paces(self.database)
         self.inbox = Inbox(self.database)
         self.quotas = Quotas(self.database)
-        self.registrations = Registrations(self.database)
+        self.registrations = partial(Registrations, self.database)
+        self.changes = partial(Changes, self.database)
         self.ambiguities = Ambiguities(self.database)
         self.doubts = Doubts(self.database)
         self.keeping = Keeping(self.database)

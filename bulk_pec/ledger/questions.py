@@ -213,6 +213,19 @@ QUESTIONS = (
         "SELECT 1 FROM runs r WHERE r.id = s.run_id)",
     ),
     Question(
+        "orphans",
+        "state {state} is of registration {registration}, which is not known",
+        "SELECT s.id AS state, s.registration_id AS registration FROM registration_states s "
+        "WHERE NOT EXISTS (SELECT 1 FROM registrations r "
+        "WHERE r.service = s.service AND r.id = s.registration_id)",
+    ),
+    Question(
+        "states",
+        "registration {registration} has a state, and none in its history",
+        "SELECT r.id AS registration FROM registrations r WHERE NOT EXISTS ("
+        "SELECT 1 FROM registration_states s WHERE s.service = r.service AND s.registration_id = r.id)",
+    ),
+    Question(
         "blocks",
         "message {message} is pending in block {block}, which counts as done",
         "SELECT m.id AS message, b.id AS block FROM blocks b JOIN messages m "

@@ -6,17 +6,21 @@ Of the applicant nothing is kept, and no credentials.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, CursorResult
 
-from bulk_pec.domain.registrations import Registration, RegistryState
+from bulk_pec.domain.registrations import OVER, Registration
 from bulk_pec.ledger.database import Database
 
-_OVER = frozenset({RegistryState.REVOKED, RegistryState.CLOSED, RegistryState.CANCELLED})
-"""States of a mailbox that is there no more: its address may be registered again."""
+AHEAD = 300_000
+"""Milliseconds by which the registry's clock may be ahead of ours. What it dates later is no date: it would
+make every true answer look overtaken, until that day."""
 
-_COLUMNS = "id, address, kind, stato, expires_at, changed_at, auto_renew, first_seen_at, last_seen_at"
+_COLUMNS = (
+    "service, id, address, kind, stato, expires_at, changed_at, auto_renew, first_seen_at, last_seen_at"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,29 @@ class Sighting:
     source: str
 
 
+class News(Enum):
+    """What came of remembering an answer."""
+
+    NEW = "it is new, or its state is another than before"
+    SAME = "its state is as before"
+    OVERTAKEN = "it was not taken: the registry itself dates it before what is known already"
+
+
 class Registrations:
-    """Remembering what the registry says, and looking it up."""
+    """Remembering what one registry says, and looking it up.
 
-    def __init__(self, database: Database) -> None:
+    What another one said of the same address is nothing to it: a rehearsal's mailboxes are not the live ones.
+
+    Args:
+        database: The ledger's.
+        service: The registry's base URL.
+    """
+
+    def __init__(self, database: Database, service: str) -> None:
         self._db = database
+        self._service = service
 
-    def remember(self, registration: Registration, at: int, source: str) -> bool:
+    def remember(self, registration: Registration, at: int, source: str) -> News:
         """Keep what the registry says of a mailbox.
 
         What it does not tell this time (no expiry, say) stays as it was told. An answer that the registry
@@ -63,32 +83,35 @@ class Registrations:
 
         Args:
             registration: As it was read.
-            at: When, in milliseconds since the epoch.
+            at: When, in milliseconds since the epoch. A `changed_at` that lies later is not believed.
             source: What read it: a command's name, or ``callback``.
-
-        Returns:
-            Whether it is new, or its state is another than before.
         """
+        registration = _believed(registration, at)
         with self._db.transaction() as connection:
             if self._insert(connection, registration, at):
                 self._note(connection, registration, at, source)
-                return True
+                return News.NEW
             while True:
                 known = self._read(connection, registration.id)
                 if _overtaken(registration, known.registration):
-                    return False
+                    return News.OVERTAKEN
                 if self._update(connection, known, registration, at):
                     break
-            changed = registration.stato != known.registration.stato
-            if changed:
-                self._note(connection, registration, at, source)
-            return changed
+            if registration.stato == known.registration.stato:
+                return News.SAME
+            self._note(connection, registration, at, source)
+            return News.NEW
 
-    def knows(self, registration: Registration) -> bool:
+    def knows(self, registration: Registration, at: int) -> bool:
         """Whether remembering this would change nothing but when it was last seen.
 
         It asks without writing, so a reader of the ledger may ask while another process writes.
+
+        Args:
+            registration: As it was read.
+            at: When, in milliseconds since the epoch.
         """
+        registration = _believed(registration, at)
         found = self.of_id(registration.id)
         if found is None:
             return False
@@ -99,16 +122,17 @@ class Registrations:
         """Every registration, by address; of one address the oldest first."""
         with self._db.transaction() as connection:
             rows = self._db.execute(
-                connection, f"SELECT {_COLUMNS} FROM registrations ORDER BY address, first_seen_at, id"
+                connection,
+                f"SELECT {_COLUMNS} FROM registrations WHERE service = :service "
+                "ORDER BY address, first_seen_at, id",
+                service=self._service,
             ).all()
         return [_remembered(row) for row in rows]
 
     def of_id(self, id: str) -> Remembered | None:  # noqa: A002 - the registry's own word for it
         """The registration of that id; None if none is remembered."""
         with self._db.transaction() as connection:
-            row = self._db.execute(
-                connection, f"SELECT {_COLUMNS} FROM registrations WHERE id = :id", id=id
-            ).first()
+            row = self._row(connection, id).first()
         return None if row is None else _remembered(row)
 
     def of_address(self, address: str) -> Remembered | None:
@@ -119,11 +143,13 @@ class Registrations:
         with self._db.transaction() as connection:
             rows = self._db.execute(
                 connection,
-                f"SELECT {_COLUMNS} FROM registrations WHERE address = :address ORDER BY first_seen_at, id",
+                f"SELECT {_COLUMNS} FROM registrations WHERE service = :service AND address = :address "
+                "ORDER BY first_seen_at, id",
+                service=self._service,
                 address=address.lower(),
             ).all()
         found = [_remembered(row) for row in rows]
-        living = [one for one in found if one.registration.state not in _OVER]
+        living = [one for one in found if one.registration.state not in OVER]
         return next(reversed(living or found), None)
 
     def history(self, id: str) -> list[Sighting]:  # noqa: A002 - the registry's own word for it
@@ -131,7 +157,9 @@ class Registrations:
         with self._db.transaction() as connection:
             rows = self._db.execute(
                 connection,
-                "SELECT stato, at, source FROM registration_states WHERE registration_id = :id ORDER BY id",
+                "SELECT stato, at, source FROM registration_states "
+                "WHERE service = :service AND registration_id = :id ORDER BY id",
+                service=self._service,
                 id=id,
             ).all()
         return [Sighting(row.stato, row.at, row.source) for row in rows]
@@ -140,18 +168,26 @@ class Registrations:
         """Whether it was not there."""
         row = self._db.execute(
             connection,
-            f"INSERT INTO registrations ({_COLUMNS}) VALUES (:id, :address, :kind, :stato, :expires_at, "
-            ":changed_at, :auto_renew, :now, :now) ON CONFLICT (id) DO NOTHING RETURNING id",
+            f"INSERT INTO registrations ({_COLUMNS}) VALUES (:service, :id, :address, :kind, :stato, "
+            ":expires_at, :changed_at, :auto_renew, :now, :now) ON CONFLICT (service, id) DO NOTHING "
+            "RETURNING id",
+            service=self._service,
             **_values(registration),
             now=at,
         ).first()
         return row is not None
 
+    def _row(self, connection: Connection, identity: str) -> CursorResult[Any]:
+        found: CursorResult[Any] = self._db.execute(
+            connection,
+            f"SELECT {_COLUMNS} FROM registrations WHERE service = :service AND id = :id",
+            service=self._service,
+            id=identity,
+        )
+        return found
+
     def _read(self, connection: Connection, identity: str) -> Remembered:
-        row = self._db.execute(
-            connection, f"SELECT {_COLUMNS} FROM registrations WHERE id = :id", id=identity
-        ).one()
-        return _remembered(row)
+        return _remembered(self._row(connection, identity).one())
 
     def _update(self, connection: Connection, known: Remembered, registration: Registration, at: int) -> bool:
         """Whether it still was as it had been read: else another process was faster."""
@@ -159,7 +195,9 @@ class Registrations:
             connection,
             "UPDATE registrations SET stato = :stato, address = :address, kind = :kind, "
             "expires_at = :expires_at, changed_at = :changed_at, auto_renew = :auto_renew, "
-            "last_seen_at = :at WHERE id = :id AND stato = :was AND last_seen_at = :seen RETURNING id",
+            "last_seen_at = :at WHERE service = :service AND id = :id AND stato = :was "
+            "AND last_seen_at = :seen RETURNING id",
+            service=self._service,
             **_values(_completed(registration, known.registration)),
             at=max(at, known.last_seen_at),
             was=known.registration.stato,
@@ -170,13 +208,19 @@ class Registrations:
     def _note(self, connection: Connection, registration: Registration, at: int, source: str) -> None:
         self._db.execute(
             connection,
-            "INSERT INTO registration_states (registration_id, stato, at, source) "
-            "VALUES (:id, :stato, :at, :source)",
+            "INSERT INTO registration_states (service, registration_id, stato, at, source) "
+            "VALUES (:service, :id, :stato, :at, :source)",
+            service=self._service,
             id=registration.id,
             stato=registration.stato,
             at=at,
             source=source,
         )
+
+
+def _believed(said: Registration, at: int) -> Registration:
+    """An answer without a date that cannot be: see `AHEAD`."""
+    return replace(said, changed_at=None) if (said.changed_at or 0) > at + AHEAD else said
 
 
 def _overtaken(read: Registration, known: Registration) -> bool:

@@ -32,6 +32,7 @@ SCHEMA_VERSION = "0005"
 
 metadata = tables.metadata
 registrations, registration_states = registry_tables.registrations, registry_tables.registration_states
+registry_changes = registry_tables.registry_changes
 
 runs = Table(
     "runs",

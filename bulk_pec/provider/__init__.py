@@ -12,6 +12,8 @@
 | `lookups` | two questions that cost: a company's address, a domain |
 | `registry` | `Registry`: one method for each call of a mailbox's life |
 | `changes` | what came of a request that changes a mailbox, sent once |
+| `fulfilment` | whether a mailbox stands as the request wanted it |
+| `personal` | what a registration holds that no error may repeat |
 | `refusals` | how the registry says no: codes, words, plain texts |
 | `registrations` | the registry's JSON as registrations |
 | `address` | base URLs, and texts as segments of a path |

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bulk_pec.domain.addresses import canonical
 from bulk_pec.domain.errors import (
     BulkPecError,
     ConfigError,
@@ -19,7 +20,8 @@ from bulk_pec.domain.errors import (
 )
 from bulk_pec.domain.registrations import Answer, Done, InDoubt, Refused
 from bulk_pec.provider import outcomes, slips
-from bulk_pec.provider.refusals import REFUSING, Said, said
+from bulk_pec.provider.fulfilment import Shortfall
+from bulk_pec.provider.refusals import REFUSING, UNREAD, Said, said
 from bulk_pec.provider.registrations import registration_of
 from bulk_pec.provider.veil import Veil
 
@@ -31,12 +33,14 @@ class Change:
     Attributes:
         method: The HTTP method.
         url: Where to, with its query; nothing in it is secret.
+        lacks: What a mailbox that the answer tells of still lacks of what was asked.
         id: Of the mailbox; "" for one that has none yet.
-        address: Of a new mailbox; "" if it is known by its id.
+        address: Of the mailbox; "" if it is not known.
     """
 
     method: str
     url: str
+    lacks: Shortfall
     id: str = ""
     address: str = ""
 
@@ -69,13 +73,13 @@ def of_answer(change: Change, answer: outcomes.Answer, veil: Veil) -> Answer:
         ConfigError: 3xx, 405, 415, or a 404 that is not the registry's own: not the service.
         ProviderUnavailable: 429, or a refusal that says "later".
     """
-    what = said(answer.status, answer.body, veil)
+    what = said(answer.status, answer.body, veil, of_id=bool(change.id))
     if 200 <= answer.status < 300:
         return _of_success(change, answer, what)
     error = _ends_it(change, what)
     if error is not None:
         raise error
-    if 400 <= answer.status < 500 and answer.status != 408 and (what.own or answer.status in REFUSING):
+    if 400 <= answer.status < 500 and answer.status != 408 and _is_no(what):
         return _refused(what)
     words = f": “{what.words}”" if what.words else ""
     return InDoubt(f"the registry answered HTTP {answer.status}, which does not say what was done{words}")
@@ -87,17 +91,32 @@ def _of_success(change: Change, answer: outcomes.Answer, what: Said) -> Answer:
     if answer.body is None:
         return InDoubt(f"the registry answered {status}, but its answer broke off: {answer.flaw}")
     if what.failed and what.own:
-        if what.is_final:
+        if what.documented is not None and what.is_final:
             return _refused(what)
         words = f": “{what.words}”" if what.words else " without a reason"
         return InDoubt(f"the registry answered {status} and reports a failure{words}")
     found = registration_of(slips.decode(answer.body), change.id)
-    if found is None or what.code is not None:
+    if found is None:
         return InDoubt(f"the registry answered {status}, but not clearly how the mailbox stands now")
-    another = change.address and found.address and found.address.lower() != change.address.lower()
+    another = change.address and found.address and canonical(found.address) != canonical(change.address)
     if another or (change.id and found.id != change.id):
         return InDoubt(f"the registry answered {status}, but about another mailbox")
-    return Done(found)
+    lack = change.lacks(found)
+    return InDoubt(f"the registry answered {status}, but {lack}") if lack else Done(found)
+
+
+def _is_no(what: Said) -> bool:
+    """Whether a 4xx says that what was asked was looked at and not done.
+
+    A documented reason says so under any of them. The registry's own words without one do, but for a failure
+    of its own, and for a conflict (409: with a request of ours that is still under way, perhaps). Another
+    server's page says so only where no server could have carried it out.
+    """
+    if not what.own:
+        return what.status in UNREAD and not what.is_outage
+    if what.documented is not None:
+        return True
+    return what.is_final and what.status in REFUSING - {409}
 
 
 def _refused(what: Said) -> Refused:

@@ -8,11 +8,11 @@ bearer token.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import httpx
 
-from bulk_pec.domain.errors import ConfigError
+from bulk_pec.domain.errors import BulkPecError, ConfigError
 from bulk_pec.domain.inbox import InboxItem, InboxPage, Quota
 from bulk_pec.domain.letters import Letter, Mailbox, Secret
 from bulk_pec.domain.outcomes import Outcome, Verdict
@@ -171,6 +171,16 @@ class PecClient:
         """
         url = f"{self._base_url}/quota/{segment(folder)}"
         return await self._reader.read(mailbox, url, parsing.quota_of)
+
+    async def quotas(self, mailboxes: Iterable[Mailbox]) -> dict[str, Quota | BulkPecError]:
+        """GET /quota of each mailbox, one after the other, by its address; one that fails hides no other."""
+        found = dict[str, Quota | BulkPecError]()
+        for mailbox in mailboxes:
+            try:
+                found[mailbox.address] = await self.quota(mailbox)
+            except BulkPecError as error:
+                found[mailbox.address] = error
+        return found
 
 
 _NO_MAIL = InboxPage((), None, None, None)

@@ -13,9 +13,15 @@ from dataclasses import dataclass
 
 import httpx
 
+from bulk_pec.domain.errors import BulkPecError, RegistryRefused
 from bulk_pec.domain.letters import Secret
+from bulk_pec.domain.registry_codes import meaning_of
+from bulk_pec.provider import parsing, slips
 from bulk_pec.provider.address import checked_base_url, segment
 from bulk_pec.provider.reading import Patience, Reader
+from bulk_pec.provider.refusals import Said, judged
+from bulk_pec.provider.registrations import is_failure, yes_or_no
+from bulk_pec.provider.veil import Veil
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,7 @@ class LookUps:
         self._registry_url = checked_base_url(registry_url, "registry_url")
         patient = patience or Patience()
         self._company = Reader(http, token, patient, now, setting="company_url")
-        self._registry = Reader(http, token, patient, now, setting="registry_url")
+        self._registry = Reader(http, token, patient, now, setting="registry_url", judge=_judged)
 
     async def address_of(self, tax_code: str) -> str | None:
         """The certified address of a company by its codice fiscale or partita IVA; None if none is known.
@@ -78,13 +84,20 @@ class LookUps:
         return found.address
 
     async def is_certified(self, domain: str) -> bool:
-        """Whether a domain uses certified mail. "Nothing" (204, 404) means no.
+        """Whether a domain uses certified mail. "Nothing" (204, 404) means no; a refusal never does.
 
         Raises:
+            RegistryRefused: The registry does not take it for a domain.
             BulkPecError: See `Reader.read`.
         """
         url = f"{self._registry_url}/domini_pec/{segment(domain)}"
-        return (await self._registry.read(None, url, _yes, empty=_NOTHING)).certified
+        try:
+            return (await self._registry.read(None, url, _yes, empty=_NOTHING)).certified
+        except RegistryRefused as refused:
+            what = f"Of the domain {domain}: {refused.what}"
+            raise RegistryRefused(
+                what, hint=refused.hint, code=refused.code, status=refused.status
+            ) from refused
 
 
 def _address_in(reply: object) -> Found | None:
@@ -100,8 +113,25 @@ def _address_in(reply: object) -> Found | None:
     return _NOTHING
 
 
+def _judged(status: int, body: bytes, veil: Veil) -> BulkPecError | None:
+    """What a refusal comes to; None also where it says, without a code, that there is no such domain."""
+    error = judged(status, body, veil, of_id=False)
+    if not isinstance(error, RegistryRefused) or meaning_of(error.code) is not None:
+        return error
+    there_is_none = status == 404 or (200 <= status < 300 and parsing.is_empty_word(slips.decode(body)))
+    return None if there_is_none else error
+
+
 def _yes(reply: object) -> Found | None:
-    """A success means yes; the document's sample says so in words only."""
+    """A success means yes: the document's sample says so in words only. A failure that says "none", no.
+
+    None: it says neither. What comes out is kept for ever, so nothing is guessed.
+    """
     if not isinstance(reply, dict):
         return None
-    return Found(certified=reply.get("success") is not False)
+    if not is_failure(reply):
+        is_yes = yes_or_no(reply.get("success")) and not reply.get("error")
+        return Found(certified=True) if is_yes else None
+    said = Said(200, own=True, failed=True, code=None, words=str(reply.get("message") or ""))
+    says_none = not reply.get("error") and parsing.is_empty_word(reply) and said.is_final
+    return Found(certified=False) if says_none else None

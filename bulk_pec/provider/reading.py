@@ -24,6 +24,8 @@ from bulk_pec.provider.veil import Veil
 
 T = TypeVar("T")
 
+stamina.instrumentation.set_on_retry_hooks([])  # it would log by itself, in a form of its own
+
 Judge = Callable[[int, bytes, Veil], BulkPecError | None]
 """From an answer's status and body, the error that a service's own words come to; None: see `Reader.read`."""
 
@@ -169,6 +171,7 @@ class Reader:
             refusals[-1] = _is_refusal(reply)
             if reply.status == 204 and empty is not None:
                 return empty
+            self._heed(call, reply)
             if reply.status == 404 and empty is not None and _is_envelope(reply.body):
                 return empty
             self._refuse(call, reply)
@@ -260,11 +263,16 @@ class Reader:
                     raise httpx.DecodingError(f"the answer is longer than {LONGEST_PAGE} bytes")
             return _Reply(response.status_code, bytes(body), response.headers.get("retry-after"))
 
+    def _heed(self, call: _Call, reply: _Reply) -> None:
+        """Raise what the service's own words refuse."""
+        if self._judge is not None:
+            judged = self._judge(reply.status, reply.body, call.veil)
+            if judged is not None:
+                raise judged
+
     def _refuse(self, call: _Call, reply: _Reply) -> None:
-        """Raise what an answer means that is no 2xx, or that the service's own words refuse."""
+        """Raise what an answer means that is no 2xx."""
         status = reply.status
-        if self._judge is not None and (judged := self._judge(status, reply.body, call.veil)) is not None:
-            raise judged
         if 200 <= status < 300:
             return
         said = call.veil(_said(reply.body))

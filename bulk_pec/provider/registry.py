@@ -8,9 +8,9 @@ activate, renew, revoke) is sent once (`bulk_pec.provider.changes`).
 from __future__ import annotations
 
 import base64
-import re
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import anyio
 import httpx
@@ -19,12 +19,13 @@ import orjson
 from bulk_pec.domain.errors import ConfigError, RegistryRefused, UsageError
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.letters import Secret
-from bulk_pec.domain.registrations import Answer, InDoubt, Registration
+from bulk_pec.domain.registrations import MOST_YEARS, Answer, InDoubt, Registration, is_id
 from bulk_pec.domain.registry_codes import CODES, meaning_of
-from bulk_pec.provider import registrations, slips
+from bulk_pec.provider import fulfilment, registrations, slips
 from bulk_pec.provider.address import checked_base_url, segment
 from bulk_pec.provider.changes import Change, of_answer, without_answer
 from bulk_pec.provider.client import cause_of, is_header_word
+from bulk_pec.provider.personal import secrets_of
 from bulk_pec.provider.reading import Patience, Reader
 from bulk_pec.provider.refusals import judged
 from bulk_pec.provider.transport import Post, Route, Withheld
@@ -33,10 +34,9 @@ from bulk_pec.provider.veil import Veil
 SLOWEST_UPLOAD = 64 << 10
 """Bytes a second: a body may take this long on its way before its answer counts as missing."""
 
-_ID = re.compile(r"(?!\.+$)[\w.~-]{1,100}", re.ASCII)
+_NONE_LISTED = 200  # `error` of GET /pec: no mailbox is registered
 _PDF = b"%PDF-"
 _HEAD = 1024  # bytes of a file in which its mark stands
-_SHORTEST_MASKED = 4  # characters: what is shorter stands in too many words
 
 
 class Registry:
@@ -72,7 +72,9 @@ class Registry:
             )
         self._token = token
         self._patience = patience or Patience()
-        self._reader = Reader(http, token, self._patience, now, setting="registry_url", judge=judged)
+        reader = partial(Reader, http, token, self._patience, now, setting="registry_url")
+        self._reader = reader(judge=judged)
+        self._general = reader(judge=partial(judged, of_id=False))
 
     async def available(self, address: str) -> bool:
         """GET /verifica_pec/{pec}: whether an address is free for a *new* mailbox.
@@ -82,7 +84,7 @@ class Registry:
             BulkPecError: See `Reader.read`.
         """
         url = f"{self._url}/verifica_pec/{segment(address)}"
-        return await self._reader.read(None, url, registrations.availability_of)
+        return await self._general.read(None, url, registrations.availability_of)
 
     async def all(self) -> tuple[Registration, ...]:
         """GET /pec: the account's mailboxes that were registered through the API; none is an answer.
@@ -90,26 +92,45 @@ class Registry:
         Raises:
             BulkPecError: See `Reader.read`.
         """
+        return await self._listed(registrations.registrations_of)
+
+    async def roll(self) -> tuple[Registration, ...]:
+        """GET /pec, row by row: to tell whether the account has an address already.
+
+        A row may lack all but its address: then its id, state and kind are "".
+
+        Raises:
+            ProviderUnavailable: A row tells no address, so that nothing can be told of any.
+            BulkPecError: See `Reader.read`.
+        """
+        return await self._listed(registrations.roll_of)
+
+    async def _listed(
+        self, parse: Callable[[object], tuple[Registration, ...] | None]
+    ) -> tuple[Registration, ...]:
         try:
-            return await self._reader.read(None, f"{self._url}/pec", registrations.registrations_of)
+            return await self._general.read(None, f"{self._url}/pec", parse)
         except RegistryRefused as refused:
-            if _says_there_is_none(refused):
+            if refused.code == _NONE_LISTED or (refused.status == 404 and refused.code is None):
                 return ()
             raise
 
     async def show(self, mailbox_id: str) -> Registration | None:
         """GET /pec/{id}: one mailbox; None if the registry knows no such id.
 
+        An answer about another id is none to this question.
+
         Raises:
             RegistryRefused: It is no id, or the registry does not take it for one.
             BulkPecError: See `Reader.read`.
         """
+
+        def found_in(reply: object) -> Registration | None:
+            found = registrations.registration_of(reply, mailbox_id)
+            return found if found is not None and found.id == mailbox_id else None
+
         try:
-            return await self._reader.read(
-                None,
-                self._mailbox(mailbox_id),
-                lambda reply: registrations.registration_of(reply, mailbox_id),
-            )
+            return await self._reader.read(None, self._mailbox(mailbox_id), found_in)
         except RegistryRefused as refused:
             if _says_there_is_none(refused):
                 return None
@@ -136,48 +157,66 @@ class Registry:
             BulkPecError: See `changes.of_answer`; or nothing was sent.
         """
         address = fields.get("casella_pec")
-        change = Change("POST", f"{self._url}/pec", address=address if isinstance(address, str) else "")
-        return await self._change(change, fields, masked=_personal(fields))
+        change = Change(
+            "POST",
+            f"{self._url}/pec",
+            fulfilment.registered,
+            address=address if isinstance(address, str) else "",
+        )
+        return await self._change(change, fields, masked=secrets_of(fields))
 
-    async def activate(self, mailbox_id: str, pdf: bytes) -> Answer:
+    async def activate(self, mailbox_id: str, pdf: bytes, before: Registration | None = None) -> Answer:
         """PATCH /pec/{id}/attivazione, once: hand in the signed form with the identity document.
 
         Args:
             mailbox_id: Of a mailbox in one of the states `ACTIVATABLE`.
             pdf: The one PDF that a mailbox of the kind PECMASSIVA wants.
+            before: The mailbox as it was just before; an answer with another address is in doubt.
 
         Raises:
             BulkPecError: See `changes.of_answer`; or nothing was sent.
         """
-        change = Change("PATCH", f"{self._mailbox(mailbox_id)}/attivazione", mailbox_id)
+        url = f"{self._mailbox(mailbox_id)}/attivazione"
+        change = Change("PATCH", url, fulfilment.activated, mailbox_id, _address(before))
         return await self._change(change, {"documenti": [base64.b64encode(pdf).decode()]})
 
-    async def renew(self, mailbox_id: str, years: int) -> Answer:
+    async def renew(self, mailbox_id: str, years: int, before: Registration | None = None) -> Answer:
         """GET /pec/{id}/rinnovo, once: renew a mailbox, or bring a revoked one back. It costs.
 
+        Args:
+            mailbox_id: Of a mailbox in one of the states `RENEWABLE`.
+            years: From 1 to `MOST_YEARS`.
+            before: The mailbox as it was just before: only its expiry shows what an answer is worth.
+
         Raises:
-            UsageError: `years` is below 1.
+            UsageError: `years` is below 1, or above `MOST_YEARS`.
             BulkPecError: See `changes.of_answer`; or nothing was sent.
         """
-        if years < 1:
+        if not 1 <= years <= MOST_YEARS:
             raise UsageError(
-                "A mailbox is renewed for whole years, one at least.", hint="Give --years 1 or more."
+                f"A mailbox is renewed for whole years, from 1 to {MOST_YEARS}. Nothing was sent.",
+                hint=f"Give --years 1, or up to {MOST_YEARS}.",
             )
-        return await self._change(
-            Change("GET", f"{self._mailbox(mailbox_id)}/rinnovo?anni={years}", mailbox_id)
-        )
+        url = f"{self._mailbox(mailbox_id)}/rinnovo?anni={years}"
+        lacks = fulfilment.renewal_of(before)
+        return await self._change(Change("GET", url, lacks, mailbox_id, _address(before)))
 
-    async def revoke(self, mailbox_id: str) -> Answer:
+    async def revoke(self, mailbox_id: str, before: Registration | None = None) -> Answer:
         """DELETE /pec/{id}, once: revoke a mailbox.
 
+        Args:
+            mailbox_id: Of a mailbox that is active.
+            before: The mailbox as it was just before; an answer with another address is in doubt.
+
         Raises:
             BulkPecError: See `changes.of_answer`; or nothing was sent.
         """
-        return await self._change(Change("DELETE", self._mailbox(mailbox_id), mailbox_id))
+        url = self._mailbox(mailbox_id)
+        return await self._change(Change("DELETE", url, fulfilment.revoked, mailbox_id, _address(before)))
 
     def _mailbox(self, mailbox_id: str) -> str:
         """The URL of a mailbox. A text that would lead elsewhere, such as to all of them, is refused."""
-        if _ID.fullmatch(mailbox_id):
+        if is_id(mailbox_id):
             return f"{self._url}/pec/{segment(mailbox_id)}"
         raise RegistryRefused(CODES[201].sentence, hint=CODES[201].hint)
 
@@ -220,20 +259,13 @@ async def _let_go() -> None:
 
 
 def _says_there_is_none(refused: RegistryRefused) -> bool:
-    """Whether a refusal says that there is no such mailbox, or none at all."""
+    """Whether a refusal of a question by id says that there is no such mailbox, or none at all."""
     meaning = meaning_of(refused.code)
     return refused.status == 404 if meaning is None else meaning.unknown or meaning.reason is Reason.COMPLETE
 
 
-def _personal(fields: Mapping[str, object]) -> tuple[Secret, ...]:
-    """What a registration holds that no error may repeat: all its texts but the address, in any case."""
-    texts = (
-        value
-        for name, value in fields.items()
-        if isinstance(value, str) and name not in {"casella_pec", "tipo_casella"}
-    )
-    long = {text.strip() for text in texts if len(text.strip()) >= _SHORTEST_MASKED}
-    return tuple(Secret(form) for text in long for form in {text, text.lower(), text.upper(), text.title()})
+def _address(before: Registration | None) -> str:
+    return "" if before is None else before.address
 
 
 def _pdf_in(body: bytes) -> bytes | None:

@@ -10,6 +10,7 @@
 | provinces.py, nations.py | codes of places |
 | desks.py | which registry it is: live, for tests, or a rehearsal's |
 | papers.py | the PDF of an activation |
+| files.py | either of them, read from its file |
 | waiting.py | the registry asked until a mailbox's state no longer changes by waiting |
 | listener.py, hints.py, rereading.py | who calls back; what it may mean; what is true of it |
 | tokens.py | what an API token says of itself |

@@ -14,9 +14,9 @@ from typing import Any
 
 from bulk_pec import shipped
 from bulk_pec.domain.addresses import canonical
-from bulk_pec.domain.errors import BulkPecError, LedgerError, RegistryRefused
 from bulk_pec.recipients import taxcodes
-from bulk_pec.registry import callbacks, fields, rules
+from bulk_pec.registry import callbacks, fields, files, rules
+from bulk_pec.registry.desks import Desk
 from bulk_pec.registry.faults import Fault, shown, unknown
 from bulk_pec.registry.nations import ITALY
 from bulk_pec.registry.oddities import oddities
@@ -37,31 +37,16 @@ def read(path: Path) -> dict[str, object]:
         RegistryRefused: There is no such file, or it is not such a file.
         LedgerError: It cannot be read (74).
     """
+    hint = f"Name a TOML or JSON file; {_SAMPLE}"
+    found = files.content(path, LARGEST, hint=hint, too_large=("is larger than any registration", hint))
     try:
-        text = _bytes(path).decode("utf-8-sig")
+        text = found.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _refused(path, f"is not UTF-8 (byte {error.start})", "Save it as UTF-8.") from None
+        raise files.refused(path, f"is not UTF-8 (byte {error.start})", "Save it as UTF-8.") from None
     is_json = path.suffix.lower() == ".json" or (
         path.suffix.lower() != ".toml" and text.lstrip().startswith("{")
     )
     return _json(path, text) if is_json else _toml(path, text)
-
-
-def _bytes(path: Path) -> bytes:
-    if not path.exists():
-        raise RegistryRefused(f"There is no file {path}.", hint=f"Name a TOML or JSON file; {_SAMPLE}")
-    if not path.is_file():
-        raise _refused(path, "is no plain file", f"Name a TOML or JSON file; {_SAMPLE}")
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise LedgerError(
-            f"{path} cannot be read: {error.strerror}.", hint="Check the file and its permissions."
-        ) from error
-    if len(content) > LARGEST:
-        raise _refused(path, "is larger than any registration", f"Name a TOML or JSON file; {_SAMPLE}")
-    return content
 
 
 def _toml(path: Path, text: str) -> dict[str, object]:
@@ -69,9 +54,9 @@ def _toml(path: Path, text: str) -> dict[str, object]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         hint = f'Every text stands in quotes, numbers too: cap_titolare = "00042"; {_SAMPLE}'
-        raise _refused(path, f"is not TOML: {error}", hint) from None
+        raise files.refused(path, f"is not TOML: {error}", hint) from None
     except (ValueError, RecursionError):
-        raise _refused(path, "holds what no registration holds", _SAMPLE) from None
+        raise files.refused(path, "holds what no registration holds", _SAMPLE) from None
 
 
 def _json(path: Path, text: str) -> dict[str, object]:
@@ -80,23 +65,19 @@ def _json(path: Path, text: str) -> dict[str, object]:
         if len(known) < len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
-            raise _refused(path, f"has the key {shown(twice)} twice", "Keep the one that is meant.")
+            raise files.refused(path, f"has the key {shown(twice)} twice", "Keep the one that is meant.")
         return known
 
     try:
         found: Any = json.loads(text, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         hint = "Look for a comma too many or too few, and for quotes; each text stands in double quotes."
-        raise _refused(path, f"is not JSON (line {error.lineno}: {error.msg})", hint) from None
+        raise files.refused(path, f"is not JSON (line {error.lineno}: {error.msg})", hint) from None
     except (ValueError, RecursionError):
-        raise _refused(path, "holds what no registration holds", _SAMPLE) from None
+        raise files.refused(path, "holds what no registration holds", _SAMPLE) from None
     if not isinstance(found, dict):
-        raise _refused(path, "is JSON, but no object", "Put all fields between { and }.")
+        raise files.refused(path, "is JSON, but no object", "Put all fields between { and }.")
     return found
-
-
-def _refused(path: Path, what: str, hint: str) -> BulkPecError:
-    return RegistryRefused(f"{path} {what.rstrip('.')}.", hint=hint)
 
 
 def faults(given: Mapping[str, object], *, test_host: bool, today: date, local: bool = False) -> list[Fault]:
@@ -108,7 +89,7 @@ def faults(given: Mapping[str, object], *, test_host: bool, today: date, local: 
         today: In Italy.
         local: The registry is on this machine: a rehearsal, for which the sample is good as it is.
     """
-    desk = rules.Desk(test_host, local, today)
+    desk = Desk(test_host, local, today)
     found = [*rules.form(given), *rules.meaning(rules.Texts(given), desk)]
     found.sort(key=lambda fault: fields.KNOWN.index(fault.field))
     if fields.CALLBACK in given:
@@ -125,7 +106,7 @@ def warnings(
     given: Mapping[str, object], *, test_host: bool, today: date, local: bool = False
 ) -> list[Fault]:
     """Everything suspicious about an application that has no faults; see `faults` for the arguments."""
-    return list(oddities(given, rules.Texts(given), rules.Desk(test_host, local, today)))
+    return list(oddities(given, rules.Texts(given), Desk(test_host, local, today)))
 
 
 def prepared(given: Mapping[str, object]) -> dict[str, object]:

@@ -3,7 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
+from datetime import date
 from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where a registration is handed in.
+
+    Attributes:
+        test: It is one of the vendor's test hosts (``test.…``), which take any address.
+        local: It is on this machine, as the sandbox is: a rehearsal.
+        today: There.
+    """
+
+    test: bool
+    local: bool
+    today: date
 
 
 def is_test(registry_url: str) -> bool:

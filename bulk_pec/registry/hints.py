@@ -7,7 +7,6 @@ or be spread over ``field[id]`` as PHP does; a JSON body may be the data, or hav
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -16,13 +15,16 @@ from urllib.parse import parse_qsl
 
 import orjson
 
+from bulk_pec.domain.registrations import is_id
+
 MOST = 3
 """Ids taken from one body: each costs a question to the registry."""
 _DEEPEST = 6
 """Levels below which no id is looked for."""
 _FIELDS = 200
 """Fields of a form, at most."""
-_ID = re.compile(r"[0-9A-Za-z_-]{6,64}")
+_SHORTEST = 6
+"""Characters of an id that is asked about: shorter words under such a name are mostly something else's."""
 _NAMES = ("id", "_id", "$oid")
 
 
@@ -87,10 +89,13 @@ def _urlencoded(body: bytes) -> list[tuple[str, str]]:
 def _multipart(kind: str, body: bytes) -> list[tuple[str, str]]:
     """RFC 7578's form, read as the MIME message it is."""
     head = f"Content-Type: {kind}".encode("ascii", "replace").replace(b"\r", b"").replace(b"\n", b"")
-    whole = message_from_bytes(head + b"\r\n\r\n" + body)
-    if not whole.is_multipart() or len(whole.get_payload()) > _FIELDS:
-        raise Malformed("It is not a form.")
-    return [(_name(part), _content(part)) for part in whole.walk() if not part.is_multipart()]
+    try:
+        whole = message_from_bytes(head + b"\r\n\r\n" + body)
+        if not whole.is_multipart() or len(whole.get_payload()) > _FIELDS:
+            raise Malformed("It is not a form.")
+        return [(_name(part), _content(part)) for part in whole.walk() if not part.is_multipart()]
+    except RecursionError:
+        raise Malformed("It nests too deep.") from None
 
 
 def _name(part: Message) -> str:
@@ -147,4 +152,4 @@ def _ids_in(value: object) -> Iterator[str]:
 
 
 def _is_id(value: object) -> bool:
-    return isinstance(value, str) and _ID.fullmatch(value) is not None
+    return isinstance(value, str) and len(value) >= _SHORTEST and is_id(value)

@@ -6,11 +6,12 @@ import difflib
 from collections.abc import Iterator, Mapping
 
 from bulk_pec.registry import callbacks, fields
+from bulk_pec.registry.desks import Desk
 from bulk_pec.registry.faults import Fault, shown
 from bulk_pec.registry.nations import ITALY
 from bulk_pec.registry.persons import TaxCode
 from bulk_pec.registry.provinces import ABROAD
-from bulk_pec.registry.rules import Desk, Texts
+from bulk_pec.registry.rules import Texts
 from bulk_pec.registry.values import day_of
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bulk_pec.domain.errors import BulkPecError, LedgerError, RegistryRefused
+from bulk_pec.registry import files
 
 LARGEST = 30 << 20
 """Bytes; the vendor names no limit. A form and an identity card are seldom a tenth of it."""
@@ -37,39 +37,21 @@ def checked_pdf(path: Path) -> bytes:
         RegistryRefused: There is no such file, or it is no PDF that anybody could open.
         LedgerError: It cannot be read (74).
     """
-    content = _content(path)
+    too_large = f"is larger than {size(LARGEST)}", "Scan it again, in grey and at 150 dpi."
+    content = files.content(path, LARGEST, hint=_ONE, too_large=too_large)
+    if not content:
+        raise files.refused(path, "is empty", _ONE)
     if not _HEADER.match(content):
         known = next((what for start, what in _OTHERS if content.startswith(start)), "")
-        raise _refused(path, f"is no PDF{f': it is {known}' if known else ''}", _ONE)
+        raise files.refused(path, f"is no PDF{f': it is {known}' if known else ''}", _ONE)
     if _END not in content[-_TAIL:]:
-        raise _refused(path, "is a PDF without its end: a part of it is missing", "Make or copy it again.")
+        raise files.refused(
+            path, "is a PDF without its end: a part of it is missing", "Make or copy it again."
+        )
     if _ENCRYPTED.search(content):
         hint = "Save it without a password: nobody there could read it."
-        raise _refused(path, "is an encrypted PDF", hint)
+        raise files.refused(path, "is an encrypted PDF", hint)
     return content
-
-
-def _content(path: Path) -> bytes:
-    if not path.exists():
-        raise RegistryRefused(f"There is no file {path}.", hint=_ONE)
-    if not path.is_file():
-        raise _refused(path, "is no plain file", _ONE)
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise LedgerError(
-            f"{path} cannot be read: {error.strerror}.", hint="Check the file and its permissions."
-        ) from error
-    if not content:
-        raise _refused(path, "is empty", _ONE)
-    if len(content) > LARGEST:
-        raise _refused(path, f"is larger than {size(LARGEST)}", "Scan it again, in grey and at 150 dpi.")
-    return content
-
-
-def _refused(path: Path, what: str, hint: str) -> BulkPecError:
-    return RegistryRefused(f"{path} {what}.", hint=hint)
 
 
 def size(count: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,9 +23,15 @@ PAUSE = 1.0
 """Seconds between two questions, at least."""
 FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0
 """Seconds until what failed is tried again, the first time and at most; doubled each time."""
+LOOKED_UP = 60.0
+"""Seconds, at least, between two looks at which mailboxes are known; while no hint waits, none is taken."""
 
 Show = Callable[[str], Awaitable[Registration | None]]
 """Asks the registry about an id; None: it knows none such."""
+Probe = Callable[[], Awaitable[object]]
+"""Asks the registry what it answers to anybody whose token it takes, whatever is hinted at."""
+Known = Callable[[], Iterable[str]]
+"""The ids of the mailboxes that are known now. In a thread."""
 Record = Callable[[Registration, int], bool]
 """Keeps what was read, and when (milliseconds since the epoch); whether its state is new. In a thread."""
 Told = Callable[[Registration, bool], None]
@@ -55,7 +62,9 @@ class Rereading:
 
     Args:
         show: Asks the registry.
+        probe: Asks it whether it serves us at all: when it refuses a mailbox that is not known here.
         record: Keeps what it says.
+        known: Looks up which mailboxes are known, those registered meanwhile too.
         told: Told what was recorded.
         failed: Told what is in the way.
         clock: For the moment of a reading.
@@ -66,13 +75,18 @@ class Rereading:
         show: Show,
         record: Record,
         *,
+        probe: Probe,
+        known: Known,
         told: Told,
         failed: Failed,
         clock: Clock | None = None,
     ) -> None:
         self._show = show
         self._record = record
+        self._probe = probe
+        self._look_up = known
         self._known: set[str] = set()
+        self._looked = -math.inf
         self._told = told
         self._failed = failed
         self._clock = clock or SystemClock()
@@ -105,9 +119,11 @@ class Rereading:
         """Read and record what is hinted at, until cancelled.
 
         Raises:
-            BulkPecError: What no later try can mend: credentials refused, or a wrong configuration.
+            BulkPecError: What no later try can mend: credentials refused, or a wrong configuration. Said of a
+                mailbox that is not known, it must be said of the account too: anybody can make up an id.
         """
         while True:
+            await self._look()
             id_, seconds = self._next()
             if seconds > 0:
                 self._new = anyio.Event()
@@ -116,6 +132,13 @@ class Rereading:
             else:
                 await self._turn(id_, self._hints[id_])
                 await anyio.sleep(PAUSE)
+
+    async def _look(self) -> None:
+        """Learn now and then what was registered since: a flood shall not keep its hints out."""
+        now = anyio.current_time()
+        if self._hints and now - self._looked >= LOOKED_UP:
+            self._looked = now
+            self.know(await anyio.to_thread.run_sync(self._look_up))
 
     def _next(self) -> tuple[str, float]:
         """Whose turn is next, and in how many seconds; known mailboxes first."""
@@ -150,13 +173,25 @@ class Rereading:
         hint.again = False
         self._rested[id_] = anyio.current_time() + APART
         try:
-            found = await self._show(id_)
-        except RegistryRefused:
-            found = None  # not even an id to it
+            found = await self._shown(id_)
         except BulkPecError:
             hint.again = True
             raise
         hint.read = None if found is None else (found, self._clock.now())
+
+    async def _shown(self, id_: str) -> Registration | None:
+        """What the registry says; None also of what it refuses: not even an id to it, or not ours."""
+        try:
+            return await self._show(id_)
+        except RegistryRefused:
+            return None
+        except BulkPecError as error:
+            if isinstance(error, ProviderUnavailable) or id_ in self._known:
+                raise
+        await anyio.sleep(PAUSE)
+        with suppress(RegistryRefused):  # it was looked at: so the token and the address are right
+            await self._probe()
+        return None
 
     def _put_off(self, id_: str, hint: _Hint, error: BulkPecError) -> None:
         hint.due = anyio.current_time() + hint.wait

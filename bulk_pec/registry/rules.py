@@ -7,10 +7,10 @@ nobody means, is a warning instead: `oddities`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 
 from bulk_pec.registry import fields, values
+from bulk_pec.registry.desks import Desk
 from bulk_pec.registry.faults import Fault, shown
 from bulk_pec.registry.provinces import ABROAD
 from bulk_pec.registry.values import Check, Flaw, day_of, one_of
@@ -22,21 +22,6 @@ _HINTS: dict[str, str] = {
     "data_nascita_richiedente": "Write it as dd/mm/yyyy, in quotes.",
     "provincia_titolare": f'Write its two letters, such as "RM"; "{ABROAD}" for a place abroad.',
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """Where a registration is handed in.
-
-    Attributes:
-        test: It is one of the vendor's test hosts (``test.…``), which take any address.
-        local: It is on this machine, as the sandbox is: a rehearsal.
-        today: There.
-    """
-
-    test: bool
-    local: bool
-    today: date
 
 
 class Texts:
@@ -95,7 +80,6 @@ def meaning(texts: Texts, desk: Desk) -> Iterator[Fault]:
 
 
 _CHECKS: dict[str, Check] = {
-    "tipo_cliente": one_of(tuple(fields.CLIENTS)),
     "telefono": values.phone,
     "cellulare": values.phone,
     "codice_fiscale_richiedente": values.persons_code,
@@ -125,6 +109,7 @@ def _between(texts: Texts, desk: Desk) -> dict[str, Check]:
     return {
         "casella_pec": lambda text: _address(text, desk),
         "tipo_casella": _kind,
+        "tipo_cliente": _client,
         "email": lambda text: _email(text, desk),
         "sottotipo_cliente": lambda text: _subtype(text, texts.code("tipo_cliente")),
         "cf_piva_titolare": elsewhere(values.tax_code),
@@ -165,6 +150,13 @@ def _email(text: str, desk: Desk) -> Flaw | None:
     if flaw is None and values.is_reserved(text) and not (desk.test or desk.local):
         return "is on a domain for examples: no mail can reach it", "Write the applicant's own address."
     return flaw
+
+
+def _client(text: str) -> Flaw | None:
+    """With what each code means: the letters alone say little."""
+    if text.upper() in fields.CLIENTS:
+        return None
+    return "is not one of the vendor's codes", _HINTS["tipo_cliente"]
 
 
 def _subtype(text: str, client: str) -> Flaw | None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from support.calls import Desk
@@ -153,11 +156,14 @@ def test_what_a_token_tells_of_itself(
 ) -> None:
     """Its expiry; and for each host whether its scopes name it, which is never a failure by itself."""
     scopes = ["GET:127.0.0.1/quota"]
-    monkeypatch.setenv("BULK_PEC_TOKEN", jwt(exp=int(time.time()) + seconds, scopes=scopes))
+    ends = int(time.time()) + seconds
+    monkeypatch.setenv("BULK_PEC_TOKEN", jwt(exp=ends, scopes=scopes))
     desk = Desk.settled(tmp_path, provider, ADDRESS)
     answer = desk.ask("doctor")
     own = [one for one in answer.document["checks"] if one["name"] == "token" and one["about"] is None]
     assert [one["verdict"] for one in own] == [verdict]
+    clock = datetime.fromtimestamp(ends, ZoneInfo("Europe/Rome"))
+    assert own[0]["what"].endswith(f" on {clock:%Y-%m-%d %H:%M} (Europe/Rome).")
     assert verdicts(answer, "scopes") == ["ok"]
     assert answer.code == (77 if verdict == "failure" else 0)
     assert "eyJ" not in answer.stdout + answer.stderr
@@ -252,6 +258,23 @@ def test_a_ledger_whose_folder_is_missing_is_74(tmp_path: Path, provider: str) -
     assert answer.exit == (74, "io")
     assert str(tmp_path / "nowhere") in words(answer, "disk")
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "ends"),
+    [("folder", (74, "io")), ("pipe", (74, "io")), ("loop", (78, "config")), ("x" * 300, (78, "config"))],
+)
+def test_what_can_be_no_ledger_is_a_failure(
+    tmp_path: Path, provider: str, name: str, ends: tuple[int, str]
+) -> None:
+    """A folder, a pipe, a link to itself, a name too long: none is waited for, or called not there yet."""
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    answer = Desk.settled(tmp_path, provider, ADDRESS, ledger=f"sqlite:///{name}").ask("doctor")
+    assert answer.exit == ends
+    assert verdicts(answer, "ledger") == ["failure"]
+    assert verdicts(answer, "credentials") == ["ok"]
 
 
 def test_a_mailbox_past_its_mark_is_a_warning(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def _live(day: Day) -> None:
     assert day.remembered() == ["registrata", "in_evasione", "evasa"]
 
     _configure(day)
-    assert day.says("doctor").stdout
+    assert "It is active until" in day.says("doctor").stdout
     answer = day.shell.call(*RUN)
     assert answer.exit == (0, "complete"), answer
     assert answer.document["delivery"]["delivered"] == answer.document["messages"]["sent"] == 5

@@ -95,7 +95,7 @@ def test_show_remembers_each_state_once(desk: Desk) -> None:
     told = desk.call("mailbox", "show", id_).stdout
     assert told.index("in_evasione (the documents") < told.rindex("evasa (active)")
     with desk.with_ledger() as ledger:
-        kept = ledger.registrations.of_address("Storia@pecmassiva.com")
+        kept = ledger.registrations(desk.url).of_address("Storia@pecmassiva.com")
     assert kept is not None
     assert (kept.registration.id, kept.registration.stato) == (id_, "evasa")
     assert kept.registration.expires_at == IN_2030 * 1000
@@ -110,7 +110,7 @@ def test_a_busy_ledger_is_no_reason_against_an_answer(desk: Desk) -> None:
     assert answer.document["mailbox"]["state"] == "evasa"
     assert "Not remembered in the ledger: Another bulk-pec process" in answer.stderr
     with desk.with_ledger() as ledger:
-        assert ledger.registrations.of_id(id_) is None
+        assert ledger.registrations(desk.url).of_id(id_) is None
 
 
 @pytest.mark.parametrize("id_", [UNKNOWN, "x", "../inbox"])
@@ -121,6 +121,15 @@ def test_an_id_the_registry_does_not_know(desk: Desk, command: tuple[str, ...], 
     answer = desk.ask("mailbox", name, id_, *flags)
     assert answer.exit == (65, "data")
     assert "bulk-pec mailbox list" in answer.document["error"]["hint"]
+
+
+def test_a_question_that_is_refused_has_its_code(desk: Desk) -> None:
+    """As with what changes something: the registry's number is `code`, beside the words."""
+    answer = desk.ask("mailbox", "show", "x")
+    assert answer.exit == (65, "data")
+    assert answer.document["code"] == 201
+    assert answer.document["error"].keys() == {"what", "hint"}
+    assert "code" not in desk.ask("mailbox", "show", UNKNOWN).document, "its own words, no refusal's"
 
 
 def test_list_tells_all_and_remembers_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +148,7 @@ def test_list_tells_all_and_remembers_them(tmp_path: Path, monkeypatch: pytest.M
     assert {one["id"]: one["state"] for one in both} == {first: "evasa", second: "chiusa"}
     assert f"{first}\tuno@pecmassiva.com\tPECMASSIVA\tevasa\texpires 2030-01-01" in words
     with desk.with_ledger() as ledger:
-        assert {one.registration.id for one in ledger.registrations.all()} == {first, second}
+        assert {one.registration.id for one in ledger.registrations(desk.url).all()} == {first, second}
 
 
 def test_renew_prolongs_once_and_remembers(desk: Desk) -> None:
@@ -152,7 +161,7 @@ def test_renew_prolongs_once_and_remembers(desk: Desk) -> None:
     assert answer.document["mailbox"]["expires_at"][:10] == "2032-01-01"
     assert calls(desk, "renew") == before + 1
     with desk.with_ledger() as ledger:
-        kept = ledger.registrations.of_id(id_)
+        kept = ledger.registrations(desk.url).of_id(id_)
     assert kept is not None
     assert kept.registration.expires_at is not None
     assert kept.registration.expires_at > IN_2030 * 1000
@@ -207,6 +216,8 @@ def test_an_answer_in_doubt_is_said_and_never_repeated(desk: Desk, command: str,
     assert "in doubt" in doubt["what"]
     assert doubt["look"] == f"bulk-pec mailbox show {id_}"
     assert calls(desk, command) == before + 1
+    assert doubt.get("expires_at_before", "")[:4] == {"renew": "2030", "revoke": ""}[command]
+    assert ("before, it expired on 2030-01-01." in doubt["hint"]) is (command == "renew")
     now = desk.ask("mailbox", "show", id_).document["mailbox"]
     assert (now["state"], now["expires_at"][:4]) == {
         "renew": ("evasa", "2031"),

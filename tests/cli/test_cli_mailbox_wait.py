@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sqlite3
 from contextlib import closing
@@ -45,7 +46,8 @@ def test_a_mailbox_that_is_active_is_0_at_once(shell: Shell, provider: str) -> N
     assert answer.document["mailbox"]["state"] == "evasa"
     assert [one["state"] for one in answer.document["states"]] == ["evasa"]
     assert _times_asked(provider) == 1
-    assert answer.stderr.count("(Europe/Rome)") == 1
+    (said,) = answer.stderr.splitlines()
+    assert re.match(r"\S+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(Europe/Rome\): ufficio@", said), said
 
 
 def test_each_change_is_said_once_and_remembered(shell: Shell, provider: str) -> None:
@@ -94,6 +96,23 @@ def test_a_ledger_that_another_process_holds_is_no_failure(shell: Shell, provide
         answer = shell.call("mailbox", "wait", _steer(provider, "evasa"), "--json")
     assert answer.exit == (0, "complete"), answer
     assert "holds the ledger" in answer.stderr
+
+
+def test_what_met_a_busy_ledger_is_remembered_once_it_is_free(shell: Shell, provider: str) -> None:
+    """At the next question, whether or not the state is another then; said once that it could not be."""
+    identity = _steer(provider, "registrata")
+    with open_ledger(f"sqlite:///{shell.home / 'ledger.db'}"):
+        waiting = shell.start("mailbox", "wait", identity, *OFTEN, "--json")
+        waiting.wait_until(lambda: "holds the ledger" in waiting.err.read_text("utf-8"))
+        _steer(provider, "in_evasione")
+        waiting.wait_until(lambda: " is in_evasione (" in waiting.err.read_text("utf-8"))
+    both = [("registrata", "wait"), ("in_evasione", "wait")]
+    waiting.wait_until(lambda: _remembered(shell) == both)
+    _steer(provider, "evasa")
+    answer = waiting.ended()
+    assert answer.exit == (0, "complete"), answer
+    assert answer.stderr.count("holds the ledger") == 1
+    assert _remembered(shell) == [*both, ("evasa", "wait")]
 
 
 def test_an_id_that_nobody_knows_is_refused(shell: Shell) -> None:

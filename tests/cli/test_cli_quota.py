@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from support.calls import Desk
 from support.commands import PASSWORD, SECRETS, seen
 
-from bulk_pec.cli.quota import WIDE, bar
+from bulk_pec.cli.quota import WIDE, Fullness, bar, paragraph
+from bulk_pec.cli.session import Session
+from bulk_pec.cli.space import free_by_mailbox
 from bulk_pec.clock import SystemClock
 from bulk_pec.domain.inbox import Quota
 from bulk_pec.sandbox.options import Credential, SandboxOptions
@@ -63,6 +65,16 @@ def test_a_bar_is_never_wider_nor_fuller_than_it_should_be(share: float, strokes
     assert drawn.index("|") == 1 + int(0.9 * WIDE)
     assert drawn.count("#") == strokes - (strokes > int(0.9 * WIDE))
     assert drawn.isascii()
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [(100.0, "50.0%"), (10.0, "500.0%"), (5.0, "far beyond its limit"), (1e-9, "far beyond")],
+)
+def test_a_limit_that_is_next_to_none_gives_no_absurd_figure(limit: float, words: str) -> None:
+    """Past ten times full nobody reads per cents."""
+    told = paragraph(Fullness(FIRST, Quota(50.0, limit), 0, 0.9, None), UTC)
+    assert f"] {words}" in told
 
 
 def test_each_mailbox_has_its_bar_its_figures_and_its_mark(opened: Opened) -> None:
@@ -130,6 +142,16 @@ def test_one_that_fails_hides_no_other(opened: Opened) -> None:
     words = desk.call("quota")
     assert bar(0.1, 0.9) in words.stdout
     assert f"{FIRST}\n  It could not be asked" in words.stdout
+
+
+def test_one_that_fails_hides_no_other_from_a_plan(
+    opened: Opened, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`plan --lookups` reckons with the room of those that could be asked, and says which could not."""
+    desk = opened(FIRST, SECOND, credentials=(Credential(SECOND, PASSWORD),), used=100)
+    free = free_by_mailbox(Session(config_path=desk.folder / "config.toml"))
+    assert free == {SECOND: 800 * 1024}
+    assert f"How much room {FIRST} has could not be asked: " in capsys.readouterr().err
 
 
 def test_a_secret_that_is_missing_is_78(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:

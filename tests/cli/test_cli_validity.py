@@ -20,6 +20,8 @@ from bulk_pec.ledger.orders import Order, Word
 
 ID = "6040e4613a716838dc4eee0e"
 HOUR = 3_600_000
+LIVE = "https://pec.openapi.it"
+"""The registry of a configuration that names none."""
 Warned = Callable[[], list[str]]
 
 
@@ -37,10 +39,15 @@ def _jwt(expires: int) -> str:
 
 
 def _remember(
-    ledger: Ledger, stato: str = "evasa", expires_at: int | None = None, *, renews: bool | None = None
+    ledger: Ledger,
+    stato: str = "evasa",
+    expires_at: int | None = None,
+    *,
+    renews: bool | None = None,
+    service: str = LIVE,
 ) -> None:
     told = Registration(ID, ADDRESS, "PECMASSIVA", stato, expires_at, None, renews)
-    ledger.registrations.remember(told, _now(), "list")
+    ledger.registrations(service).remember(told, _now(), "list")
 
 
 @pytest.fixture
@@ -116,10 +123,31 @@ def test_a_mailbox_that_is_gone(ledger: Ledger, warned: Warned, stato: str) -> N
     assert f"bulk-pec mailbox show {ID}" in said
 
 
+@pytest.mark.parametrize("stato", ["registrata", "in_evasione", "documenti_errati"])
+def test_a_mailbox_that_is_not_active_yet(ledger: Ledger, warned: Warned, stato: str) -> None:
+    """The registry's word, and what it means: nothing can be sent from it."""
+    _remember(ledger, stato)
+    (said,) = warned()
+    assert said.startswith(f"Warning: The mailbox {ADDRESS} is not active yet: {stato}, ")
+    assert f"bulk-pec mailbox show {ID}" in said
+
+
+def test_a_state_that_is_not_documented_is_not_judged(ledger: Ledger, warned: Warned) -> None:
+    """Nobody knows what it means."""
+    _remember(ledger, "sospesa")
+    assert warned() == []
+
+
+def test_what_a_rehearsal_s_registry_said_is_no_warning(ledger: Ledger, warned: Warned) -> None:
+    """The sandbox first, then live, in one folder: a mailbox revoked there is none of this run's."""
+    _remember(ledger, "revocata", service="http://127.0.0.1:8025")
+    assert warned() == []
+
+
 def test_another_mailbox_is_none_of_the_run_s_business(ledger: Ledger, warned: Warned) -> None:
     """Only those of the configuration count."""
     told = Registration(ID, "altro@pecmassiva.com", "PECMASSIVA", "revocata", _now())
-    ledger.registrations.remember(told, _now(), "list")
+    ledger.registrations(LIVE).remember(told, _now(), "list")
     assert warned() == []
 
 
@@ -159,6 +187,19 @@ def test_run_send_and_a_dry_run_say_it(slow: Shell, ledger: Ledger) -> None:
         answer = slow.call(*arguments)
         assert answer.code == code, answer
         assert answer.stderr.count("Warning: The mailbox") == 1, answer
+        assert answer.stdout.count("Warning: The mailbox") == (code == 0), answer
+
+
+def test_a_dry_run_s_document_has_it(slow: Shell, ledger: Ledger) -> None:
+    """Of a run that goes on as a sentence; of a list to be loaded beside the warnings about its rows."""
+    with ledger:
+        _remember(ledger, expires_at=_now() + HOUR)
+    (said,) = slow.call("send", "prima", "--dry-run", "--json").document["warnings"]
+    assert said.startswith(f"The mailbox {ADDRESS} expires on ")
+    document = slow.call("run", "prima.csv", "--name", "altra", "--dry-run", "--json").document
+    (entry,) = [one for one in document["warnings"] if f"The mailbox {ADDRESS} expires on " in one["what"]]
+    assert entry["row"] is None
+    assert document["warnings_total"] == len(document["warnings"])
 
 
 def test_it_is_only_said(tmp_path: Path, provider: str) -> None:
@@ -170,3 +211,7 @@ def test_it_is_only_said(tmp_path: Path, provider: str) -> None:
     answer = shell.call("run", "prima.csv", "--yes", "--json")
     assert answer.exit == (0, "complete"), answer
     assert "Warning: The mailbox" in answer.stderr
+    (said,) = answer.document["warnings"]
+    assert said.startswith(f"The mailbox {ADDRESS} expired on ")
+    again = shell.call("send", "prima", "--yes", "--json")
+    assert again.document["warnings"] == [], "nothing is left to be sent"

@@ -5,19 +5,21 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import anyio
 import pytest
 from support.calls import Desk
 from support.commands import SECRETS
-from support.fault_server import FaultServer, answer
+from support.fault_server import FaultServer, answer, drip
 from support.ledgers import database_on
 
 from bulk_pec.checkup import database
 from bulk_pec.checkup.checkup import check_up, services, told
-from bulk_pec.checkup.database import Server
 from bulk_pec.checkup.findings import Finding, Verdict
 from bulk_pec.checkup.hosts import Glimpse
 from bulk_pec.config import Config, load
+from bulk_pec.domain.errors import ProviderUnavailable
 from bulk_pec.domain.exits import Reason
+from bulk_pec.ledger.facts import Server
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.schema import SCHEMA_VERSION
 from bulk_pec.sandbox.options import SandboxOptions
@@ -65,6 +67,18 @@ async def test_a_host_without_a_date_and_with_errors_is_there(tmp_path: Path) ->
     assert [one.verdict for one in of(found, "clock")] == [Verdict.UNKNOWN]
     assert [one.reason for one in of(found, "registry")] == [None]
     assert [one.reason for one in of(found, "credentials")] == [Reason.UNAVAILABLE]
+
+
+async def test_a_host_that_never_comes_to_its_end_is_not_waited_for(tmp_path: Path) -> None:
+    """One header after the other, each in time: [api] timeout is for all of it."""
+    async with FaultServer(drip(b"HTTP/1.1 200 OK\r\n" + b"X-More: yes\r\n" * 1_000)) as server:
+        path = configured(tmp_path, server.url).path
+        config = load(path, environ={**SECRETS, "BULK_PEC_API__TIMEOUT": "0.2"})
+        with anyio.fail_after(60):
+            asked = await services(config, time.time)
+    for found in (asked.sending, asked.registry):
+        assert isinstance(found, ProviderUnavailable)
+        assert "no answer within 0.2 s" in found.what
 
 
 async def test_no_credentials_go_to_a_host_that_is_only_looked_for(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from support.ledgers import (
 
 from bulk_pec.domain.caps import Limits
 from bulk_pec.domain.receipts import ReceiptKind
+from bulk_pec.domain.registrations import Registration
 from bulk_pec.ledger.checking import SHOWN, Checking, Report
 from bulk_pec.ledger.ledger import Ledger
 
@@ -47,6 +48,9 @@ def used(ledger: Ledger) -> Desk:
     assert ledger.doubts.accept_absence(desk.run, doubt, {}, NOW + 5_000)
     reference = query(ledger, "SELECT reference FROM messages WHERE id = :id", id=ready[0].id)[0]["reference"]
     harvest(ledger, desk.mailbox, [mail(ReceiptKind.ACCEPTED, reference)])
+    for stato in ("in_evasione", "evasa"):
+        told = Registration("6040e4613a716838dc4eee0e", "ufficio@example.com", "PECMASSIVA", stato)
+        ledger.registrations("https://pec.example").remember(told, NOW, "command")
     return desk
 
 
@@ -243,6 +247,21 @@ DAMAGES: dict[str, Damage] = {
         "VALUES (77, 5, 'invalid', 'x@example.org', 'why', '[]')",
         "orphans",
         "row 5 that was set aside is of run 77",
+    ),
+    "a state of no registration": Damage(
+        "DELETE FROM registrations",
+        "orphans",
+        "is of registration 6040e4613a716838dc4eee0e, which is not known",
+    ),
+    "a state of another service's registration": Damage(
+        "UPDATE registrations SET service = 'https://elsewhere.example'",
+        "orphans",
+        "is of registration 6040e4613a716838dc4eee0e, which",
+    ),
+    "a registration without a history": Damage(
+        "DELETE FROM registration_states",
+        "states",
+        "registration 6040e4613a716838dc4eee0e has a state, and none in its history",
     ),
     "pending and forgotten": Damage(
         "UPDATE blocks SET done = true", "blocks", "message {2} is pending in block"

@@ -37,6 +37,7 @@ from bulk_pec.domain.registrations import Registration
 from bulk_pec.ledger import migrate
 from bulk_pec.ledger.database import Database
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.registrations import News
 from bulk_pec.ledger.schema import SCHEMA_VERSION, metadata
 
 
@@ -308,9 +309,9 @@ def test_an_upgrade_from_before_registrations_keeps_what_there_is(empty_url: str
         open_ledger(empty_url)
     with open_ledger(empty_url, upgrade=True) as ledger:
         assert _content(ledger, shape) == rows
-        assert ledger.registrations.all() == []
+        assert ledger.registrations("https://pec.openapi.it").all() == []
         seen = Registration("6040e4613a716838dc4eee0e", "ufficio@example.com", "PECMASSIVA", "evasa")
-        assert ledger.registrations.remember(seen, NOW, "list")
+        assert ledger.registrations("https://pec.openapi.it").remember(seen, NOW, "list") is News.NEW
         recount(ledger, ledger.runs.get("giugno"))
 
 

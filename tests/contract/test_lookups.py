@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.fault_server import Act, FaultServer, answer, close
 from support.pec import NO_WAITING, TOKEN
+from support.registries import refused, told
 
 from bulk_pec.domain.errors import (
     BulkPecError,
@@ -12,6 +13,7 @@ from bulk_pec.domain.errors import (
     CredentialsRefused,
     NoCredit,
     ProviderUnavailable,
+    RegistryRefused,
 )
 from bulk_pec.domain.letters import Secret
 from bulk_pec.provider.lookups import LookUps
@@ -86,6 +88,78 @@ async def test_a_refusal_is_an_error_with_its_exit_code(act: Act, error: type[Bu
         await ask_company(act)
 
 
+async def ask_domain(act: Act) -> bool:
+    """Whether a domain uses certified mail, as a server that always does this answers it."""
+    async with FaultServer(act, act, act) as server, open_http(timeout=5.0, connections=2) as http:
+        lookups = LookUps(
+            http, company_url=server.url, registry_url=server.url, token=Secret(TOKEN), patience=NO_WAITING
+        )
+        return await lookups.is_certified("pec.example")
+
+
+@pytest.mark.parametrize(
+    ("act", "certified"),
+    [
+        (told([], message="pec.example found!"), True),
+        (told([], success="true"), True),
+        (answer(204), False),
+        (refused(404, None, "not found"), False),
+        (refused(200, None, "Result empty"), False),
+        (refused(200, None, "pec.example not found"), False),
+    ],
+)
+async def test_a_domain_uses_certified_mail_or_does_not(act: Act, certified: bool) -> None:
+    """A success means yes; no, where the registry says that there is none, in whatever form."""
+    assert await ask_domain(act) is certified
+
+
+UNAVAILABLE = "service temporarily unavailable"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words", "error"),
+    [
+        (428, 400, "domain required", RegistryRefused),
+        (406, 401, "domain not valid", RegistryRefused),
+        (200, 401, "domain not valid", RegistryRefused),
+        (200, 401, "domain not found", RegistryRefused),
+        (503, 402, UNAVAILABLE, ProviderUnavailable),
+        (428, 402, UNAVAILABLE, ProviderUnavailable),
+        (200, 402, UNAVAILABLE, ProviderUnavailable),
+        (200, None, UNAVAILABLE, ProviderUnavailable),
+        (402, 403, "Insufficient Credit in Wallet: 182.03", NoCredit),
+        (428, 403, "Insufficient Credit in Wallet: 182.03", NoCredit),
+        (200, 403, "Insufficient Credit in Wallet: 182.03", NoCredit),
+        (404, 403, "Insufficient Credit in Wallet: 182.03", NoCredit),
+        (200, None, "", ProviderUnavailable),
+    ],
+)
+async def test_a_question_that_was_refused_says_nothing_of_the_domain(
+    status: int, code: int | None, words: str, error: type[BulkPecError]
+) -> None:
+    """Codes 400 to 403, under whatever status: never "no", which would set recipients aside for ever."""
+    with pytest.raises(error):
+        await ask_domain(refused(status, code, words))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"data": []}, {"message": "Unauthorized"}, {"success": None}, {"success": True, "error": 403}, []],
+)
+async def test_an_answer_that_does_not_say_is_no_answer(body: object) -> None:
+    """Neither yes nor no."""
+    with pytest.raises(ProviderUnavailable):
+        await ask_domain(answer(200, body))
+
+
+async def test_a_refused_domain_is_named() -> None:
+    """Of all the domains of a list, the one to be mended."""
+    with pytest.raises(RegistryRefused) as told_of:
+        await ask_domain(refused(406, 401, "domain not valid"))
+    assert "pec.example" in told_of.value.what
+    assert (told_of.value.code, told_of.value.status) == (401, 406)
+
+
 NOWHERE = "http://127.0.0.1:9"
 CODES = ["01234567897", "RSSMRA85T10A562S"]
 
@@ -108,9 +182,9 @@ def _refusals(code: str) -> list[Act]:
 @pytest.mark.parametrize("number", range(8))
 async def test_an_error_never_shows_the_tax_code_it_was_asked_for(number: int, code: str) -> None:
     """A person's codice fiscale must not stand in a log, be it in the URL or in the provider's own words."""
-    with pytest.raises(BulkPecError) as refused:
+    with pytest.raises(BulkPecError) as ended:
         await ask_company(_refusals(code)[number], tax_code=code)
-    said = f"{refused.value} {refused.value.hint}"
+    said = f"{ended.value} {ended.value.hint}"
     assert code.casefold() not in said.casefold(), said
     assert "/IT-pec/…" in said
 
@@ -129,10 +203,10 @@ async def test_an_error_names_the_setting_of_the_service_that_failed(act: Act, s
             patience=NO_WAITING,
         )
         asked = lookups.address_of if setting == "company_url" else lookups.is_certified
-        with pytest.raises(BulkPecError) as refused:
+        with pytest.raises(BulkPecError) as ended:
             await asked(CODES[0])
-    assert setting in refused.value.hint
-    assert "base_url" not in refused.value.hint
+    assert setting in ended.value.hint
+    assert "base_url" not in ended.value.hint
 
 
 @pytest.mark.parametrize("setting", ["company_url", "registry_url"])
@@ -140,21 +214,21 @@ async def test_an_address_that_is_none_is_refused_under_its_own_name(setting: st
     """Before anything is asked."""
     urls = {"company_url": NOWHERE, "registry_url": NOWHERE, setting: "ftp://x.example"}
     async with open_http(timeout=5.0, connections=2) as http:
-        with pytest.raises(ConfigError) as refused:
+        with pytest.raises(ConfigError) as ended:
             LookUps(
                 http,
                 company_url=urls["company_url"],
                 registry_url=urls["registry_url"],
                 token=Secret(TOKEN),
             )
-    assert setting in refused.value.hint
+    assert setting in ended.value.hint
 
 
 async def test_refused_credentials_of_a_look_up_are_the_token() -> None:
     """No mailbox goes along, so its password is not what to look at."""
-    with pytest.raises(CredentialsRefused) as refused:
+    with pytest.raises(CredentialsRefused) as ended:
         await ask_company(_refusals(CODES[0])[1])
-    assert "password" not in refused.value.hint
+    assert "password" not in ended.value.hint
 
 
 async def test_the_sandbox_knows_companies_and_domains() -> None:

@@ -19,7 +19,7 @@ from support.fault_server import (
     then_close,
 )
 from support.pec import NO_WAITING, TOKEN
-from support.registries import CHANGES, ID, READS, mailbox, registry, told
+from support.registries import CHANGES, ID, READS, changed, mailbox, registry, told
 
 from bulk_pec.domain.errors import BulkPecError, ConfigError, ProviderUnavailable
 from bulk_pec.domain.letters import Secret
@@ -64,7 +64,7 @@ async def test_a_kept_connection_lost_after_the_request_is_one_request_and_a_dou
 @pytest.mark.parametrize("change", CHANGES)
 async def test_a_kept_connection_that_died_in_between_is_replaced_before_the_first_byte(change: str) -> None:
     """The server left after its last answer: the one request goes out on a new connection, and is clear."""
-    acts = (then_close(told({"available": True})), told(mailbox()))
+    acts = (then_close(told({"available": True})), told(changed(change)))
     async with registry(*acts) as (client, server):
         assert await client.available("a@pecmassiva.com")
         await server.ended[0].wait()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Awaitable, Callable
 
 import pytest
 from support.fault_server import HTML, Act, FaultServer, answer
 from support.pec import TOKEN
 from support.registries import ADDRESS, ID, READS, ask, mailbox, refused, registry, told
 
+from bulk_pec.domain.addresses import canonical
 from bulk_pec.domain.errors import (
     BulkPecError,
     ConfigError,
@@ -30,6 +32,19 @@ TARGETS = {
     "show": f"/pec/{ID}",
     "form": f"/pec/{ID}/modulo_attivazione",
 }
+LISTS: dict[str, Callable[[Registry], Awaitable[object]]] = {
+    "all": lambda client: client.all(),
+    "roll": lambda client: client.roll(),
+}
+UNREADABLE: list[object] = [
+    None,
+    {},
+    "",
+    [None],
+    [{}],
+    [mailbox(), None],
+    {"0": mailbox(), "1": {}},
+]
 FORM = b"%PDF-1.7\n% the form"
 
 
@@ -85,12 +100,66 @@ async def test_all_mailboxes_are_listed() -> None:
         refused(200, 200, "no pec linked to this account"),
         answer(404, b"no pec linked to this account"),
         told([]),
-        told(None),
     ],
 )
-async def test_no_mailbox_is_an_answer(act: Act) -> None:
+@pytest.mark.parametrize("read", ["all", "roll"])
+async def test_no_mailbox_is_an_answer(read: str, act: Act) -> None:
     """An account whose mailbox was bought on the website has none here."""
-    assert (await ask(READS["all"], act)).result == ()
+    assert (await ask(LISTS[read], act)).result == ()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        *map(told, UNREADABLE),
+        told([], error=262),
+        answer(200, {"success": None, "data": []}),
+        answer(200, {"success": True}),
+        answer(200, {"data": []} | {"success": "ko"}),
+    ],
+)
+@pytest.mark.parametrize("read", ["all", "roll"])
+async def test_a_list_that_cannot_be_read_whole_is_not_taken_for_a_short_one(read: str, act: Act) -> None:
+    """Where a mailbox may have stood, nobody says that there is none."""
+    with pytest.raises(ProviderUnavailable, match="cannot be understood"):
+        await ask(LISTS[read], act)
+
+
+@pytest.mark.parametrize(
+    "act", [refused(404, 999, "no"), refused(404, 202, "no pec found"), refused(406, 332)]
+)
+async def test_another_refusal_of_the_list_is_not_taken_for_none(act: Act) -> None:
+    """Only what the vendor documents for this call says that there is no mailbox."""
+    with pytest.raises(RegistryRefused):
+        await ask(LISTS["roll"], act)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"id": None},
+        {"id": ["x"]},
+        {"stato": None},
+        {"stato": ""},
+        {"id": "", "stato": ""},
+        {"casella_pec": f"<{ADDRESS}>"},
+        {"casella_pec": None, "pec": ADDRESS},
+        {"casella_pec": "", "pec": f" <{ADDRESS.upper()}> "},
+        {"tipo_casella": None, "timestamp": "", "autorinnovo": None},
+    ],
+)
+async def test_the_roll_holds_every_row_that_has_an_address(row: dict[str, object]) -> None:
+    """Whatever else it lacks: an address that stands there is taken."""
+    other = mailbox(id="b", casella_pec="x@pecmassiva.com")
+    found = (await ask(LISTS["roll"], told([other, mailbox(**row)]))).result
+    assert [canonical(one.address) for one in found] == ["x@pecmassiva.com", ADDRESS]
+
+
+@pytest.mark.parametrize("address", [None, "", 7, "avvisi", "a b@c.example", "Anna <a@c.example>", "a@b,c@d"])
+async def test_a_row_without_an_address_spoils_the_roll(address: object) -> None:
+    """It may be the one that is looked for."""
+    with pytest.raises(ProviderUnavailable, match="cannot be understood"):
+        await ask(LISTS["roll"], told([mailbox(), mailbox(casella_pec=address)]))
 
 
 async def test_a_mailbox_is_shown_without_its_applicant() -> None:
@@ -116,6 +185,23 @@ async def test_an_unknown_id_is_an_answer(act: Act) -> None:
     asked = await ask(READS["show"], act)
     assert asked.result is None
     assert len(asked.seen) == 1
+
+
+@pytest.mark.parametrize(
+    "act", [told(mailbox(id="65f1c0ffee")), told(mailbox(), error=262), told(mailbox(), success=None)]
+)
+async def test_an_answer_about_another_mailbox_or_with_an_error_shows_none(act: Act) -> None:
+    """Nothing of it is printed or remembered under the id that was asked about."""
+    with pytest.raises(ProviderUnavailable, match="cannot be understood"):
+        await ask(READS["show"], act)
+
+
+@pytest.mark.parametrize("read", ["available", "all"])
+async def test_a_404_without_a_documented_code_speaks_of_no_id_where_none_was_given(read: str) -> None:
+    """The registry's own words stand there instead."""
+    with pytest.raises(RegistryRefused, match="no such thing") as raised:
+        await ask(READS[read], refused(404, 999, "no such thing"))
+    assert "id" not in raised.value.what.split()
 
 
 @pytest.mark.parametrize("read", ["all", "show"])
@@ -197,6 +283,8 @@ async def test_what_is_no_pdf_is_no_form(body: bytes) -> None:
         (answer(200, {"success": True}), ProviderUnavailable),
         (refused(200, None, "MySQL Error 1205"), ProviderUnavailable),
         (refused(503, 402, "service temporarily unavailable"), ProviderUnavailable),
+        (refused(400, None, "MySQL Error 1205"), ProviderUnavailable),
+        (refused(404, 999, "Internal error"), ProviderUnavailable),
     ],
 )
 async def test_a_refusal_is_an_error_with_its_exit_code(

@@ -109,7 +109,7 @@ async def test_a_mailbox_lives_from_its_check_to_its_end(oddity: str) -> None:
         assert active is not None
         assert active.state is RegistryState.ACTIVE
         assert active.expires_at is not None
-        renewed = done(await registry.renew(new.id, 2))
+        renewed = done(await registry.renew(new.id, 2, active))
         assert renewed.expires_at is not None
         assert renewed.expires_at - active.expires_at >= 2 * YEAR
         assert done(await registry.revoke(new.id)).state is RegistryState.REVOKED
@@ -171,7 +171,7 @@ async def test_a_renewal_in_doubt_was_asked_for_once(fault: str) -> None:
     async with desk(SandboxOptions()) as it:
         active = await it.active()
         await it.steer("faults", {"kind": fault, "on": "renew"})
-        assert isinstance(await it.registry.renew(active.id, 1), InDoubt)
+        assert isinstance(await it.registry.renew(active.id, 1, active), InDoubt)
         assert (await it.asked())["renew"] == 1
         now = await it.registry.show(active.id)
         assert now is not None

@@ -11,6 +11,7 @@ from support.fault_server import Act, FaultServer, Seen, answer
 from support.pec import NO_WAITING, TOKEN
 
 from bulk_pec.domain.letters import Secret
+from bulk_pec.domain.registrations import Registration
 from bulk_pec.provider.reading import Patience
 from bulk_pec.provider.registry import Registry
 from bulk_pec.provider.transport import open_http
@@ -84,11 +85,31 @@ FIELDS: dict[str, object] = {
 }
 """A registration, as far as the client looks at it."""
 
+EXPIRY = 1_800_000_000
+"""When the mailbox expires before it is changed, in seconds since the epoch."""
+
+BEFORE = Registration(ID, ADDRESS, "PECMASSIVA", "evasa", EXPIRY * 1000)
+"""The mailbox as it was looked at before a change."""
+
+AS_ASKED: dict[str, dict[str, Any]] = {
+    "register": {"stato": "registrata"},
+    "activate": {"stato": "in_evasione"},
+    "renew": {"stato": "evasa", "timestamp": {"scadenza": EXPIRY + 2 * 365 * 86_400}},
+    "revoke": {"stato": "revocata"},
+}
+"""By change, how a mailbox stands after it: as the vendor's document shows it."""
+
+
+def changed(change: str, **fields: Any) -> dict[str, Any]:
+    """The mailbox as this change was to leave it, some fields replaced."""
+    return mailbox(**AS_ASKED[change] | fields)
+
+
 CHANGES: dict[str, Callable[[Registry], Awaitable[object]]] = {
     "register": lambda client: client.register(FIELDS),
-    "activate": lambda client: client.activate(ID, PDF),
-    "renew": lambda client: client.renew(ID, 2),
-    "revoke": lambda client: client.revoke(ID),
+    "activate": lambda client: client.activate(ID, PDF, BEFORE),
+    "renew": lambda client: client.renew(ID, 2, BEFORE),
+    "revoke": lambda client: client.revoke(ID, BEFORE),
 }
 """The calls that change a mailbox."""
 

@@ -141,6 +141,25 @@ def test_a_token_by_what_both_hosts_answered(
 
 
 @pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        ([], False),
+        (AWAY, False),
+        ([registered("evasa")], False),
+        ([registered("in_evasione")], True),
+        ([registered("revocata"), registered("evasa")], False),
+        ([registered("revocata"), registered("registrata")], True),
+    ],
+)
+def test_a_mailbox_that_is_not_active_may_be_why_all_were_refused(
+    listed: mailboxes.Listed, *, said: bool
+) -> None:
+    """Where the registry says that none is active, nobody is sent to look for a wrong password only."""
+    sending, _ = mailboxes.tokens(listed, {ADDRESS: REFUSED})
+    assert (sending.verdict, "or no mailbox is active" in sending.what) == (Verdict.FAILURE, said)
+
+
+@pytest.mark.parametrize(
     ("found", "verdict"),
     [
         (registered("evasa"), "ok"),

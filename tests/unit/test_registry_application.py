@@ -96,7 +96,9 @@ def test_kinds_of_client_and_their_subtypes() -> None:
     """Every kind is known, and each has subtypes of its own or none."""
     good("tipo_cliente", "IM", "PS", "PL", "PC", "A", "PV", "X", "pv")
     assert "IM a company" in one("tipo_cliente", "")
-    assert "PC, A, PV, X" in one("tipo_cliente", "SRL")
+    missing, wrong = one("tipo_cliente", None), one("tipo_cliente", "ZZ")
+    assert missing.partition(". ")[2] == wrong.partition(". ")[2], "the same hint, with what each code means"
+    assert "PV a private person" in wrong
     good("sottotipo_cliente", "SI", "tl", "X", tipo_cliente="IM")
     good("sottotipo_cliente", "PN", "PA", "PL", tipo_cliente="PS")
     good("sottotipo_cliente", "LC", "LI", tipo_cliente="PL")

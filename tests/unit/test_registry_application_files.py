@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.applications import PERSON, SAMPLE, applied, faults, told
 
-from bulk_pec.domain.errors import RegistryRefused
+from bulk_pec.domain.errors import LedgerError, RegistryRefused
 from bulk_pec.registry import application
 from bulk_pec.registry.desks import is_local, is_test
 
@@ -77,6 +77,12 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     assert "There is no file" in refusal(tmp_path / "none.toml")
     assert "is no plain file" in refusal(tmp_path)
     assert "is no plain file" in refusal(tmp_path / "pipe")
+
+
+def test_a_name_that_no_file_system_takes_cannot_be_read() -> None:
+    """74, as what else cannot be read."""
+    with pytest.raises(LedgerError, match="cannot be read: File name too long"):
+        application.read(Path("x" * 300))
 
 
 def test_callbacks_that_are_good() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bulk_pec.domain.errors import RegistryRefused
+from bulk_pec.domain.errors import LedgerError, RegistryRefused
 from bulk_pec.registry import papers
 from bulk_pec.registry.papers import checked_pdf, size
 
@@ -65,6 +65,12 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     assert "There is no file" in refusal(tmp_path / "none.pdf")
     assert "is no plain file" in refusal(tmp_path)
     assert "is no plain file" in refusal(tmp_path / "pipe")
+
+
+def test_a_name_that_no_file_system_takes_cannot_be_read() -> None:
+    """74, as what else cannot be read."""
+    with pytest.raises(LedgerError, match="cannot be read: File name too long"):
+        checked_pdf(Path("x" * 300))
 
 
 def test_a_file_too_large_is_refused_unread(tmp_path: Path) -> None:

@@ -11,15 +11,17 @@ from support import virtual_time
 
 from bulk_pec.domain.errors import (
     BulkPecError,
+    ConfigError,
     CredentialsRefused,
     LedgerBusy,
     LedgerError,
+    NoCredit,
     ProviderUnavailable,
     RegistryRefused,
     first_cause,
 )
 from bulk_pec.domain.registrations import Registration
-from bulk_pec.registry.rereading import APART, LONGEST_WAIT, MOST, PAUSE, Rereading
+from bulk_pec.registry.rereading import APART, LONGEST_WAIT, LOOKED_UP, MOST, PAUSE, Rereading
 
 ID, OTHER = "6040e4613a716838dc4eee0e", "6040c9df3a716838dc4eede4"
 BUSY = LedgerBusy("Another process holds the ledger.", hint="Wait.")
@@ -33,7 +35,9 @@ class _Desk:
     Attributes:
         states: What the registry says of each id; another id it does not know.
         fails: What the registry's next answers are instead, one after the other.
+        bars: The same of what the registry answers about the account itself.
         refuses: The same of the ledger.
+        ours: The ids that the ledger knows; looked up now and then.
     """
 
     def __init__(self, known: Collection[str] = ()) -> None:
@@ -46,7 +50,17 @@ class _Desk:
         self.failed: list[tuple[float, str]] = []
         self.at_once, self.under_way = 0, 0
         self.slow = 0.0
-        self.rereading = Rereading(self._show, self._record, told=self._told, failed=self._failed)
+        self.bars: list[Exception] = []
+        self.probed: list[float] = []
+        self.ours: list[str] = []
+        self.rereading = Rereading(
+            self._show,
+            self._record,
+            probe=self._probe,
+            known=lambda: list(self.ours),
+            told=self._told,
+            failed=self._failed,
+        )
         self.rereading.know(known)
 
     def run(self, act: Act) -> None:
@@ -75,6 +89,11 @@ class _Desk:
         if self.fails:
             raise self.fails.pop(0)
         return None if state is None else Registration(identity, "ufficio@example.com", "PECMASSIVA", state)
+
+    async def _probe(self) -> None:
+        self.probed.append(_second())
+        if self.bars:
+            raise self.bars.pop(0)
 
     def _record(self, found: Registration, at: int) -> bool:
         assert at > 0
@@ -285,10 +304,86 @@ def test_a_mailbox_in_trouble_keeps_no_other_waiting() -> None:
     assert [identity for identity, _ in desk.recorded] == [OTHER, ID]
 
 
-def test_a_token_that_is_refused_ends_the_work() -> None:
-    """77: only a person can mend it, and the hint is still there to be told of."""
+def test_mailboxes_registered_meanwhile_are_known_within_a_minute() -> None:
+    """`mailbox register` ran after the receiver had started: a flood does not keep that callback out."""
     desk = _Desk()
-    desk.fails = [CredentialsRefused("No.", hint="Check the token.")]
-    with pytest.raises(CredentialsRefused):
+
+    async def flood(desk: _Desk) -> None:
+        await _filled(desk, "first")
+        assert not desk.rereading.hint(ID)
+        desk.ours.append(ID)
+        await anyio.sleep(LOOKED_UP + PAUSE)
+        await _filled(desk, "second")
+        assert desk.rereading.hint(ID)
+        await anyio.sleep(2 * PAUSE)
+        assert desk.recorded == [(ID, "evasa")]
+
+    async def _filled(desk: _Desk, name: str) -> None:
+        await anyio.sleep(PAUSE / 2)
+        for number in range(2 * MOST):
+            desk.rereading.hint(f"{name}-{number}")
+
+    desk.run(flood)
+
+
+_REFUSALS = [
+    CredentialsRefused("No.", hint="Check the token."),
+    NoCredit("Nothing left.", hint="Top it up."),
+    ConfigError("Not the service.", hint="Check registry_url."),
+]
+
+
+@pytest.mark.parametrize("error", _REFUSALS, ids=lambda error: type(error).__name__)
+def test_a_refusal_of_a_known_mailbox_ends_the_work(error: BulkPecError) -> None:
+    """77 or 78: only a person can mend it, and the hint is still there to be told of."""
+    desk = _Desk(known=[ID])
+    desk.fails = [error]
+    with pytest.raises(type(error)):
         desk.run(_hinted)
     assert desk.rereading.waiting == [ID]
+    assert desk.probed == []
+
+
+@pytest.mark.parametrize("error", _REFUSALS, ids=lambda error: type(error).__name__)
+def test_a_refusal_of_a_mailbox_that_is_nobody_s_ends_nothing(error: BulkPecError) -> None:
+    """Anybody can make up an id, or name another account's: it is dropped, and the next hint is read."""
+    desk = _Desk()
+    desk.fails = [error]
+
+    async def both(desk: _Desk) -> None:
+        desk.rereading.hint(OTHER)
+        desk.rereading.hint(ID)
+        await anyio.sleep(3_600)
+
+    desk.run(both)
+    assert desk.asked == [(0, OTHER), (2 * PAUSE, ID)]
+    assert desk.probed == [PAUSE]
+    assert desk.recorded == [(ID, "evasa")]
+    assert (desk.failed, desk.rereading.waiting) == ([], [])
+
+
+@pytest.mark.parametrize("error", _REFUSALS, ids=lambda error: type(error).__name__)
+def test_a_refusal_of_the_account_itself_ends_the_work(error: BulkPecError) -> None:
+    """What is said of an id that is not known is said of GET /pec too: so it is no stranger's doing."""
+    desk = _Desk()
+    desk.fails, desk.bars = [error], [error]
+    with pytest.raises(type(error)):
+        desk.run(_hinted)
+    assert desk.rereading.waiting == [ID]
+
+
+def test_a_refusal_that_cannot_be_looked_into_now_is_put_off() -> None:
+    """The registry went away between the two questions: both are asked again."""
+    desk = _Desk()
+    desk.fails, desk.bars = [_REFUSALS[0]], [OUT]
+    desk.run(_hinted)
+    assert desk.recorded == [(ID, "evasa")]
+    assert len(desk.failed) == 1
+
+
+def test_a_registry_that_refuses_the_list_as_such_is_the_one_we_mean() -> None:
+    """It looked at the question, so the token and the address are right."""
+    desk = _Desk()
+    desk.fails, desk.bars = [_REFUSALS[0]], [RegistryRefused("Not now.", hint="Later.")]
+    desk.run(_hinted)
+    assert (desk.recorded, desk.rereading.waiting) == ([], [])

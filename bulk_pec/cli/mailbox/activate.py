@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bulk_pec.cli import registrar
+from bulk_pec.cli import changing, registrar
 from bulk_pec.cli.command import command
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.domain.errors import RegistryRefused
@@ -19,7 +19,7 @@ _ONE_PAPER = frozenset({"PECMASSIVA", "DOMICILIODIGITALE"})
 
 Papers = Annotated[
     Path,
-    typer.Argument(help="One PDF: the signed form, then the identity document.", metavar="form.pdf"),
+    typer.Argument(help="One PDF: the signed form, then the identity document.", metavar="signed.pdf"),
 ]
 
 
@@ -34,13 +34,16 @@ def register(app: typer.Typer) -> None:
         pdf = checked_pdf(file)
         sent = f"{file} ({size(len(pdf))})"
 
+        before: Registration | None = None
+
         def question() -> str:
-            found = _activatable(registrar.known(session, id_))
+            nonlocal before
+            found = before = _activatable(registrar.known(session, id_))
             return f"Send {sent} to have {registrar.name(found)} activated?"
 
         registrar.agreed(session, yes=yes, what="Activating a mailbox", look=question)
-        answer = registrar.change(session, lambda registry: registry.activate(id_, pdf))
-        told = registrar.ended(
+        answer = changing.change(session, lambda registry: registry.activate(id_, pdf, before))
+        told = changing.ended(
             session,
             answer,
             done=f"{sent} was taken.",

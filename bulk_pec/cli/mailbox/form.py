@@ -11,7 +11,8 @@ from bulk_pec.cli import registrar
 from bulk_pec.cli.command import command
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.cli.streams import line
-from bulk_pec.domain.errors import UsageError
+from bulk_pec.domain.errors import BulkPecError, UsageError
+from bulk_pec.domain.registrations import ACTIVATABLE
 
 
 def register(app: typer.Typer) -> None:
@@ -36,10 +37,22 @@ def register(app: typer.Typer) -> None:
             file.write(pdf)
         return Result(
             {"schema": 1, "id": id_, "file": str(output), "bytes": len(pdf)},
-            f"The activation form is in {output} ({size(len(pdf))}).\n"
-            "Next: fill it in and sign it, put the applicant's identity document behind it in the same PDF, "
-            f"then `bulk-pec mailbox activate {line(id_)} signed.pdf`.",
+            f"The activation form is in {output} ({size(len(pdf))}).\n{_next(session, id_)}",
         )
+
+
+def _next(session: Session, id_: str) -> str:
+    """What to do with the form, if its mailbox waits for one; that it cannot be told hides no form."""
+    try:
+        found = registrar.known(session, id_)
+    except BulkPecError as error:
+        return f"Whether it is awaited could not be asked: {error.what}"
+    if found.state is not None and found.state not in ACTIVATABLE:
+        return f"It is not awaited: {registrar.name(found)} is {line(registrar.state_words(found.stato))}."
+    return (
+        "Next: fill it in and sign it, put the applicant's identity document behind it in the same PDF, "
+        f"then `bulk-pec mailbox activate {line(id_)} signed.pdf`."
+    )
 
 
 def _refuse_over(output: Path, private: list[Path]) -> None:

@@ -11,13 +11,14 @@ import typer
 from bulk_pec.cli import registrar
 from bulk_pec.cli.command import command
 from bulk_pec.cli.session import COMPLETE, Result, Session
-from bulk_pec.cli.streams import line, put
+from bulk_pec.cli.streams import line, put, talk
 from bulk_pec.domain.errors import BulkPecError, LedgerBusy, UsageError
 from bulk_pec.domain.exits import Exit, Reason
 from bulk_pec.domain.registrations import Registration
 from bulk_pec.domain.words import counted
 
 if TYPE_CHECKING:
+    from bulk_pec.ledger.database import Mode
     from bulk_pec.registry.listener import Door
 
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 = a free one.", metavar="N")]
@@ -47,6 +48,10 @@ def register(app: typer.Typer) -> None:
 
         if not path.startswith("/"):
             raise UsageError(f"--path {path!r} does not begin with a slash.", hint="Write /callback.")
+        if not _is_host(host):
+            raise UsageError(
+                f"--host {host!r} is no host.", hint="Leave it out to listen on this machine only."
+            )
         return _Receiver(session, Door(host, port, path, field)).run()
 
 
@@ -56,6 +61,7 @@ class _Receiver:
     def __init__(self, session: Session, door: Door) -> None:
         self._session = session
         self._door = door
+        self._service = session.config().settings.api.registry_url
         self._left: list[str] = []
 
     def run(self) -> Result:
@@ -88,11 +94,19 @@ class _Receiver:
     def _first_look(self) -> list[str]:
         """The ids the ledger knows. It is made if there is none; that it is busy now does not matter."""
         try:
-            with self._session.ledger("write") as ledger:
-                return [one.registration.id for one in ledger.registrations.all()]
+            return self._ids("write")
         except LedgerBusy:
-            with self._session.ledger("read") as ledger:
-                return [one.registration.id for one in ledger.registrations.all()]
+            return self._ids("read")
+
+    def _look(self) -> list[str]:
+        """Those it knows now; none where it cannot be read: that is told when something is to be recorded."""
+        with suppress(BulkPecError):
+            return self._ids("read")
+        return []
+
+    def _ids(self, mode: Mode) -> list[str]:
+        with self._session.ledger(mode) as ledger:
+            return [one.registration.id for one in ledger.registrations(self._service).all()]
 
     async def _listen(self) -> None:
         import anyio.to_thread
@@ -101,7 +115,14 @@ class _Receiver:
         from bulk_pec.registry.rereading import Rereading
 
         async with registrar.registry(self._session.config()) as registry:
-            rereading = Rereading(registry.show, self._record, told=self._told, failed=self._failed)
+            rereading = Rereading(
+                registry.show,
+                self._record,
+                probe=registry.all,
+                known=self._look,
+                told=self._told,
+                failed=self._failed,
+            )
             try:
                 async with listening(self._door, rereading.hint) as url:
                     rereading.know(await anyio.to_thread.run_sync(self._first_look))
@@ -117,17 +138,20 @@ class _Receiver:
                 self._left = rereading.waiting
 
     def _announce(self, url: str) -> None:
-        (self._session.say if self._session.as_json else put)(url)
+        # Bare, and also when quiet: of a free port nothing else tells the number.
+        (talk if self._session.as_json else put)(url)
         if not _is_loopback(self._door.host):
             self._session.say("Whoever reaches this address may send hints; nothing they say is believed.")
 
     def _record(self, found: Registration, at: int) -> bool:
         """Keep it, if there is anything new in it: a run that starts finds the ledger taken only for that."""
+        from bulk_pec.ledger.registrations import News
+
         with suppress(UsageError), self._session.ledger("read") as ledger:  # somebody may have moved it
-            if ledger.registrations.knows(found):
+            if ledger.registrations(self._service).knows(found, at):
                 return False
         with self._session.ledger("write") as ledger:
-            return ledger.registrations.remember(found, at, "callback")
+            return ledger.registrations(self._service).remember(found, at, "callback") is News.NEW
 
     def _told(self, found: Registration, new: bool) -> None:
         words = f"{registrar.name(found)} is {line(registrar.state_words(found.stato))}"
@@ -138,6 +162,14 @@ class _Receiver:
 
     def _failed(self, id_: str, error: BulkPecError) -> None:
         self._session.say(f"{line(id_)} is not recorded yet, and will be tried again: {error.what}")
+
+
+def _is_host(host: str) -> bool:
+    """Whether it may name one; an empty text would mean every address of this machine."""
+    try:
+        return bool(host.strip().encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from bulk_pec.cli import registrar
+from bulk_pec.cli import paying, registrar
 from bulk_pec.cli.command import command
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.domain.errors import RegistryRefused
-from bulk_pec.domain.registrations import RENEWABLE, Registration
+from bulk_pec.domain.registrations import MOST_YEARS, RENEWABLE, Registration
 
 
 def register(app: typer.Typer) -> None:
@@ -20,27 +20,29 @@ def register(app: typer.Typer) -> None:
     def renew(
         session: Session,
         id_: registrar.Id,
-        years: Annotated[int, typer.Option("--years", min=1, help="How many.", metavar="N")] = 1,
+        years: Annotated[
+            int, typer.Option("--years", min=1, max=MOST_YEARS, help="How many.", metavar="N")
+        ] = 1,
         yes: registrar.Yes = False,
+        again: paying.Again = False,
     ) -> Result:
         """Renew a mailbox, or bring a revoked one back. It costs; asks once."""
         span = "1 year" if years == 1 else f"{years} years"
+        look = f"bulk-pec mailbox show {id_}"
 
         def question() -> str:
-            found = _renewable(registrar.known(session, id_))
+            found = errand.before = _renewable(registrar.known(session, id_))
             return (
                 f"Renew {registrar.name(found)} for {span}? It is paid from the account's wallet, and "
                 f"{registrar.expiry(found)}."
             )
 
+        errand = paying.Errand(session, "renew", id_, look=look, again=again)
         registrar.agreed(session, yes=yes, what="Renewing a mailbox", look=question)
-        answer = registrar.change(session, lambda registry: registry.renew(id_, years))
-        return registrar.ended(
-            session,
-            answer,
+        return errand.carried_out(
+            lambda registry: registry.renew(id_, years, errand.before),
             done=f"Renewed for {span}.",
             doing=f"renewing {id_} for {span}",
-            look=f"bulk-pec mailbox show {id_}",
         )
 
 

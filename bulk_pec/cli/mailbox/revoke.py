@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from bulk_pec.cli import registrar
+from bulk_pec.cli import changing, registrar
 from bulk_pec.cli.command import command
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.domain.errors import RegistryRefused
@@ -17,17 +17,19 @@ def register(app: typer.Typer) -> None:
     @command(app, "revoke")
     def revoke(session: Session, id_: registrar.Id, yes: registrar.Yes = False) -> Result:
         """Revoke a mailbox: it sends and receives no more, receipts included. Asks once."""
+        before: Registration | None = None
 
         def question() -> str:
-            found = _revocable(registrar.known(session, id_))
+            nonlocal before
+            found = before = _revocable(registrar.known(session, id_))
             return (
                 f"Revoke {registrar.name(found)}? It sends and receives no more: receipts still to come are "
                 "lost, and those in its inbox may be, unless `bulk-pec reconcile` has archived them."
             )
 
         registrar.agreed(session, yes=yes, what="Revoking a mailbox", look=question)
-        answer = registrar.change(session, lambda registry: registry.revoke(id_))
-        return registrar.ended(
+        answer = changing.change(session, lambda registry: registry.revoke(id_, before))
+        return changing.ended(
             session,
             answer,
             done="Revoked.",

@@ -12,7 +12,7 @@ from bulk_pec.cli import registrar
 from bulk_pec.cli.command import command
 from bulk_pec.cli.session import COMPLETE, Result, Session
 from bulk_pec.cli.streams import line
-from bulk_pec.domain.errors import BulkPecError, RegistryRefused, UsageError
+from bulk_pec.domain.errors import BulkPecError, UsageError
 from bulk_pec.domain.exits import Exit, Reason
 from bulk_pec.domain.registrations import Registration, RegistryState
 
@@ -62,12 +62,21 @@ def _seconds(every: str) -> float:
 
 @dataclass(slots=True)
 class _Watch:
-    """What is seen while waiting: said, and remembered in the ledger."""
+    """What is seen while waiting: said, and remembered in the ledger.
+
+    Attributes:
+        session: Of the call.
+        id: Of the mailbox.
+        states: Those it was seen in.
+        last: As it was seen last.
+        owed: Seen, and not remembered yet: another process held the ledger.
+    """
 
     session: Session
     id: str
     states: list[dict[str, Any]] = field(default_factory=list)
     last: Registration | None = None
+    owed: list[Registration] = field(default_factory=list)
 
     async def show(self, registry: Registry) -> Registration:
         """Ask how it stands.
@@ -77,36 +86,44 @@ class _Watch:
         """
         found = await registry.show(self.id)
         if found is None:
-            raise RegistryRefused(
-                f"The registry knows no mailbox with the id {line(self.id)!r}.",
-                hint="`bulk-pec mailbox list` shows those it knows.",
-            )
+            raise registrar.unknown(self.id)
         self.last = found
+        if self.owed:
+            await self._remembered(again=True)
         return found
 
     async def seen(self, found: Registration) -> None:
         """Say a state, with the time, and remember it."""
-        import anyio.to_thread
-
         from bulk_pec.cli.forecasting import zone
         from bulk_pec.clock import SystemClock
-        from bulk_pec.reporting.moments import both
+        from bulk_pec.reporting.moments import moment
         from bulk_pec.reporting.status import iso
 
-        now = SystemClock().now()
-        when = both(now, zone(self.session.config()))
+        now, clock = SystemClock().now(), zone(self.session.config())
+        when = f"{moment(now).astimezone(clock):%Y-%m-%d %H:%M:%S} ({clock})"
         self.session.say(f"{when}: {registrar.name(found)} is {line(registrar.state_words(found.stato))}.")
         if found.state is RegistryState.REGISTERED and not self.states:
             self.session.say(f"It waits for its form. {registrar.coming(found)}")
         self.states.append({"state": found.stato, "at": iso(now)})
-        await anyio.to_thread.run_sync(partial(registrar.remember, self.session, found, source="wait"))
+        self.owed.append(found)
+        await self._remembered(again=len(self.owed) > 1)
+
+    async def _remembered(self, *, again: bool) -> None:
+        import anyio.to_thread
+
+        await anyio.to_thread.run_sync(partial(self._remember, again=again))
+
+    def _remember(self, *, again: bool) -> None:
+        if registrar.remember(self.session, *self.owed, source="wait", again=again):
+            self.owed.clear()
 
     def missed(self, error: BulkPecError, seconds: float) -> None:
         """Say that an answer did not come."""
         self.session.say(f"{error.what} Waiting on; asked again in {seconds:g} s.")
 
     def result(self, *, signalled: bool) -> Result:
-        """How it stands at the end."""
+        """How it stands at the end; what is not remembered by then is tried once more."""
+        self._remember(again=True)
         if self.last is None:
             return Result({"schema": 1, "states": []}, "", Exit.of(Reason.SIGNAL))
         document, words = registrar.document(self.last) | {"states": self.states}, registrar.text(self.last)
