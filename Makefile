@@ -31,7 +31,7 @@ demo: $(READY) ## a simulated provider, a sample list, a whole run: no configura
 	@$(BIN)/bulk-pec demo
 
 test: $(STAMP) ## all tests that need only Python and make (a Postgres is started by the tests)
-	$(BIN)/python -m pytest tests/crash tests/cli tests -m "not strace" -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest tests/crash tests/cli tests -m "not strace" -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations=25
 
 check: lint types contracts ## lint, types and import contracts
 
