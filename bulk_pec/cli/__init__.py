@@ -11,9 +11,11 @@ its own. What they share:
 | session.py, streams.py | one call of one command; stdout and stderr |
 | signals.py, obeying.py | what a signal does, and while messages leave |
 | consent.py, identity.py, names.py | a yes at the terminal; who gives an order; what a run may be called |
-| wiring.py, job.py | from a configuration to the parts; the nightly job with them, and its report |
+| wiring.py, policy.py | from a configuration to the parts, and to how doubts are settled |
+| job.py | the nightly job with them, and its report |
 | rehearsing.py, forecasting.py, progress.py | `--dry-run`; what is still to come; the bar |
 | loading.py, enquiring.py | a list into the ledger; look-ups |
+| unchanged.py | whether a run goes on with what it was loaded with |
 | proofreading.py | rows and letters checked batch by batch |
 | examining.py, examination.py, findings.py | a plan: the reading, what it counts, what it finds |
 | space.py | room in the mailboxes |

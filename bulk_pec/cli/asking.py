@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bulk_pec.cli import forecasting, wiring
+from bulk_pec.cli import forecasting
+from bulk_pec.cli.policy import settle_options
+from bulk_pec.clock import SystemClock
 from bulk_pec.config import Config
 from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.states import MessageState
@@ -46,7 +48,7 @@ def found(ledger: Ledger, word: str, name: str | None) -> list[Match]:
 
 def prospects(config: Config, ledger: Ledger, story: Story) -> Prospects:
     """What beside a message's own story decides what happens next with it."""
-    now, run, message = wiring.clock().now(), story.run, story.message
+    now, run, message = SystemClock().now(), story.run, story.message
     configured = {mailbox.address.lower() for mailbox in config.settings.mailboxes}
     bound = message.mailbox is None or message.mailbox.lower() in configured
     return Prospects(
@@ -68,7 +70,7 @@ def _doubt(
 ) -> str | None:
     if story.message.state != MessageState.IN_DOUBT:
         return None
-    options = wiring.settle_options(config)
+    options = settle_options(config)
     for doubt in ledger.doubts.of(run):
         if doubt.message == story.message.id:
             return why_left(ledger.doubts, options, doubt, now, configured=configured)

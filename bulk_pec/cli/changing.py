@@ -132,4 +132,4 @@ def _in_a_line(found: Registration) -> str:
 def _expired(before: Registration) -> str:
     if before.expires_at is None:
         return "its expiry was not told"
-    return f"it expired on {registrar.day(before.expires_at)}"
+    return f"its expiry was {registrar.day(before.expires_at)}"

@@ -6,7 +6,7 @@ import hashlib
 from functools import partial
 from pathlib import Path
 
-from bulk_pec.cli import forecasting, wiring
+from bulk_pec.cli import forecasting
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.config import Config
 from bulk_pec.domain.errors import BulkPecError
@@ -111,6 +111,8 @@ class Making:
 
 def _press(config: Config, run: Run) -> Press:
     """What makes the run's letters again; that the templates cannot be had is said in the dossier."""
+    from bulk_pec.cli import wiring
+
     try:
         return Press(run, wiring.composer(config))
     except BulkPecError as error:

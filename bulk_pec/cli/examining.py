@@ -25,7 +25,8 @@ from bulk_pec.domain.errors import ListRefused, UsageError
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs import Run
 from bulk_pec.planning import Kind, LetterFacts, ListFacts, RowProblem
-from bulk_pec.recipients import RecipientList, Rejects, Repeats, RowWarning, SetAsideRow, rejects, shown
+from bulk_pec.recipients import RecipientList, Rejects, Repeats, RowWarning, SetAsideRow, shown
+from bulk_pec.recipients.rejects import rejects
 
 _CELL = 80
 """Characters of a cell that are shown, at most."""

@@ -17,8 +17,8 @@ def register(app: typer.Typer) -> None:
     def load(session: Session, file: ListFile, name: Name = None) -> Result:
         """Check the list and freeze it in the ledger as a run; sends nothing."""
         from bulk_pec.cli import forecasting, wiring
-        from bulk_pec.cli.loading import check_same
         from bulk_pec.cli.loading import load as load_list
+        from bulk_pec.cli.unchanged import check_same
         from bulk_pec.reporting import status
         from bulk_pec.reporting.ending import closing
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bulk_pec.cli import forecasting, validity, wiring
+from bulk_pec.cli import forecasting, validity
 from bulk_pec.cli.examining import examine
-from bulk_pec.cli.loading import check_same
 from bulk_pec.cli.plan import reason_of
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.cli.space import known_room
+from bulk_pec.cli.unchanged import check_same
+from bulk_pec.clock import SystemClock
 from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.exits import Exit, Reason
 from bulk_pec.domain.words import counted
@@ -59,7 +60,7 @@ def _ledger(session: Session) -> Ledger | None:
 def _loaded(session: Session, ledger: Ledger | None, file: Path, name: str, limits: Limits) -> Result:
     session.config().sendable()
     examined = examine(session, file, rejects_path=None, ask=False)
-    now = wiring.clock().now()
+    now = SystemClock().now()
     room = known_room(session.config(), ledger, now)
     work = Work(
         examined.messages,
@@ -84,7 +85,7 @@ def _resumed(session: Session, ledger: Ledger, run: Run, file: Path | None, limi
     check_same(session, run, file)
     ledger.runs.check_service(run, config.settings.api.base_url)
     values = ledger.views.figures(run).values
-    now = wiring.clock().now()
+    now = SystemClock().now()
     room = known_room(config, ledger, now)
     work = Work(values["pending"], grown_bytes=room.grown)
     found = forecasting.foretold(config, ledger, run, work, now, room.sure)

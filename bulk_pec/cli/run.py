@@ -65,13 +65,15 @@ def nightly(session: Session, file: Path, name: str, *, yes: bool, limits: Limit
     """The job itself, which `demo` runs too."""
     from bulk_pec.cli import validity
     from bulk_pec.cli.job import Job, Limits
-    from bulk_pec.cli.loading import check_same, load
+    from bulk_pec.cli.unchanged import check_same
 
     config = session.config()
     config.sendable()
     with session.ledger("write") as ledger:
         known = ledger.runs.find(name)
         if known is None:
+            from bulk_pec.cli.loading import load
+
             known, report = load(session, ledger, file, name)
             report.tell(session)
         letters = check_same(session, known, file)

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
         """Recover, then send what is pending of a loaded run; reads the inbox first, settles nothing."""
         from bulk_pec.cli import validity
         from bulk_pec.cli.job import Job
-        from bulk_pec.cli.loading import check_same
+        from bulk_pec.cli.unchanged import check_same
 
         limits = limits_of(max_messages, max_duration, until, wait=wait)
         if dry_run:

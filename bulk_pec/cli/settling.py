@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from bulk_pec.cli import wiring
 from bulk_pec.cli.identity import operator
+from bulk_pec.cli.policy import settle_options
 from bulk_pec.cli.session import Result, Session
+from bulk_pec.clock import SystemClock
 from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.exits import Exit, Reason
 from bulk_pec.domain.states import MessageState, RunState
@@ -167,7 +168,7 @@ class Desk:
 
         A decision on the whole run, no KEY given, is an operator's word on an older copy too.
         """
-        by, now = operator(self._reason), wiring.clock().now()
+        by, now = operator(self._reason), SystemClock().now()
         if not self._keys:
             self._acknowledged = ledger.doubts.acknowledge(run, by, now)
         if self._acknowledge and self._ambiguous:
@@ -207,9 +208,9 @@ class Desk:
 
     def _listed(self, ledger: Ledger, doubt: Doubt) -> dict[str, Any]:
         addresses = {mailbox.address.lower() for mailbox in self._config.settings.mailboxes}
-        options = wiring.settle_options(self._config)
+        options = settle_options(self._config)
         configured = doubt.mailbox.lower() in addresses
-        now = wiring.clock().now()
+        now = SystemClock().now()
         return {
             "key": doubt.key,
             "row": doubt.row,

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import tzinfo
 
-from bulk_pec.cli import forecasting, wiring
+from bulk_pec.cli import forecasting
 from bulk_pec.cli.registrar import STATES
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.cli.space import known_room
 from bulk_pec.cli.streams import line
+from bulk_pec.clock import SystemClock
 from bulk_pec.config import Config
 from bulk_pec.domain.registrations import RegistryState
 from bulk_pec.ledger.ledger import Ledger
@@ -29,7 +30,7 @@ _GONE = {
 
 def warn(session: Session, ledger: Ledger, run: Run) -> list[str]:
     """Say what ends before the forecast end of what is still to be sent of a run; the same, as sentences."""
-    config, now = session.config(), wiring.clock().now()
+    config, now = session.config(), SystemClock().now()
     if not _ends(config, ledger):
         return []
     pending = ledger.views.figures(run).values["pending"]

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiolimiter import AsyncLimiter
 
 from bulk_pec.cli import forecasting
+from bulk_pec.cli.policy import settle_options
 from bulk_pec.clock import Clock, SystemClock
 from bulk_pec.composing import Composer, Files, Folder, Templates
 from bulk_pec.config import Config, MailboxSettings
@@ -20,9 +22,10 @@ from bulk_pec.provider.lookups import LookUps
 from bulk_pec.provider.transport import open_http
 from bulk_pec.receipts.errands import ErrandOptions
 from bulk_pec.receipts.listing import PacedListing
-from bulk_pec.receipts.settle import Policy, SettleOptions
-from bulk_pec.recipients import ListOptions, RecipientList, open_list
 from bulk_pec.sending.options import MailboxLimits, SendOptions
+
+if TYPE_CHECKING:
+    from bulk_pec.recipients import RecipientList
 
 
 def clock() -> Clock:
@@ -48,6 +51,8 @@ def composer(config: Config) -> Composer:
 
 def recipient_list(config: Config, path: Path, letters: Composer) -> RecipientList:
     """The list, opened and its header checked; close it, or use it as a context manager."""
+    from bulk_pec.recipients import ListOptions, open_list
+
     recipients = config.settings.recipients
     options = ListOptions(
         address_column=recipients.address_column,
@@ -82,16 +87,6 @@ def send_options(config: Config, max_messages: int | None) -> SendOptions:
         max_cost=config.settings.budget.max_cost,
         mailbox_full_at=config.settings.receipts.mailbox_full_at,
         receipts_within=config.settings.receipts.overdue_after,
-    )
-
-
-def settle_options(config: Config) -> SettleOptions:
-    """How the configuration wants doubts settled."""
-    sending = config.settings.sending
-    return SettleOptions(
-        policy=Policy(sending.on_in_doubt),
-        settle_after=sending.settle_after,
-        mailbox_full_at=config.settings.receipts.mailbox_full_at,
     )
 
 

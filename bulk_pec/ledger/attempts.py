@@ -24,6 +24,9 @@ __all__ = ["NO_LIMITS", "Attempts", "Closing", "Intent", "Refusal", "Tick"]
 
 NO_LIMITS = Limits()
 
+_JUST_OVER = 2_000_000
+"""Microseconds for which a pause that is over still counts as why an intent was refused."""
+
 
 class Refusal(StrEnum):
     """Why an intent was refused though its message may be sent."""
@@ -158,12 +161,18 @@ class Attempts:
             tick.refused |= {one.message: Refusal.PAUSED for one in lost if one.mailbox in paused}
 
     def _paused(self, connection: Connection, mailboxes: set[int], now: int) -> set[int]:
+        """Those of the mailboxes that pause, or did when an intent was refused a moment ago.
+
+        Postgres's clock goes on between the two statements. A pause that was over by the second would pass
+        for a refusal that does not pass, and its message would be left for another start.
+        """
+        over = _JUST_OVER if self._db.is_postgres else 0
         batch = self._db.batch("asked", mailbox="bigint")
         rows = self._db.execute(
             connection,
             f"WITH {batch} SELECT asked.mailbox FROM asked "
             "JOIN paces p ON p.scope = 'mailbox:' || asked.mailbox "
-            f"WHERE p.paused_until > {self._db.pace_now}",
+            f"WHERE p.paused_until > {self._db.pace_now} - {over}",
             asked=self._db.rows([{"mailbox": mailbox} for mailbox in mailboxes]),
             **self._pace_now(now),
         )

@@ -35,13 +35,17 @@ its problems.
 
 from __future__ import annotations
 
-from bulk_pec.domain.problems import Problem
-from bulk_pec.recipients.duplicates import Keys, Repeat, Repeats
-from bulk_pec.recipients.lists import RecipientList, open_list
-from bulk_pec.recipients.options import ListOptions
-from bulk_pec.recipients.rejects import Rejects, rejects
-from bulk_pec.recipients.rows import Batch, CheckedRow, RowWarning, SetAsideRow
-from bulk_pec.recipients.showing import shown
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bulk_pec.domain.problems import Problem
+    from bulk_pec.recipients.duplicates import Keys, Repeat, Repeats
+    from bulk_pec.recipients.lists import RecipientList, open_list
+    from bulk_pec.recipients.options import ListOptions
+    from bulk_pec.recipients.rejects import Rejects
+    from bulk_pec.recipients.rows import Batch, CheckedRow, RowWarning, SetAsideRow
+    from bulk_pec.recipients.showing import shown
 
 __all__ = [
     "Batch",
@@ -56,6 +60,31 @@ __all__ = [
     "RowWarning",
     "SetAsideRow",
     "open_list",
-    "rejects",
     "shown",
 ]
+
+_HOMES = {
+    "Problem": "bulk_pec.domain.problems",
+    "Keys": "bulk_pec.recipients.duplicates",
+    "Repeat": "bulk_pec.recipients.duplicates",
+    "Repeats": "bulk_pec.recipients.duplicates",
+    "RecipientList": "bulk_pec.recipients.lists",
+    "open_list": "bulk_pec.recipients.lists",
+    "ListOptions": "bulk_pec.recipients.options",
+    "Rejects": "bulk_pec.recipients.rejects",
+    "Batch": "bulk_pec.recipients.rows",
+    "CheckedRow": "bulk_pec.recipients.rows",
+    "RowWarning": "bulk_pec.recipients.rows",
+    "SetAsideRow": "bulk_pec.recipients.rows",
+    "shown": "bulk_pec.recipients.showing",
+}
+
+
+def __getattr__(name: str) -> object:
+    """A name of `__all__`, imported when it is asked for.
+
+    Sending needs this room's column names and no more; polars alone would cost it a fifth of a second.
+    """
+    if name not in _HOMES:
+        raise AttributeError(name)
+    return getattr(import_module(_HOMES[name]), name)

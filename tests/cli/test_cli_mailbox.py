@@ -217,7 +217,7 @@ def test_an_answer_in_doubt_is_said_and_never_repeated(desk: Desk, command: str,
     assert doubt["look"] == f"bulk-pec mailbox show {id_}"
     assert calls(desk, command) == before + 1
     assert doubt.get("expires_at_before", "")[:4] == {"renew": "2030", "revoke": ""}[command]
-    assert ("before, it expired on 2030-01-01." in doubt["hint"]) is (command == "renew")
+    assert ("before, its expiry was 2030-01-01." in doubt["hint"]) is (command == "renew")
     now = desk.ask("mailbox", "show", id_).document["mailbox"]
     assert (now["state"], now["expires_at"][:4]) == {
         "renew": ("evasa", "2031"),

@@ -89,6 +89,21 @@ def test_a_pause_is_obeyed_by_every_intent(ledger: Ledger) -> None:
     assert desk.open(third, mailbox_id=other) is not None
 
 
+@pytest.mark.postgres
+def test_a_pause_that_ends_meanwhile_is_still_the_reason(postgres_url: str) -> None:
+    """Postgres's clock goes on between refusing an intent and asking why: a short pause is not forgotten.
+
+    The message would be left for another start, as if somebody else had it.
+    """
+    with opened(postgres_url) as ledger:
+        desk = Desk.of(ledger, load(ledger, 1))
+        (pending,) = desk.pending()
+        assert desk.open(pending) is not None
+        ledger.paces.throttle(desk.mailbox, 0.001, PACE_NOW, 0)
+        tick = ledger.attempts.tick(desk.worker, [desk.intent(pending)], [], NOW + 1)
+    assert (tick.opened, tick.refused) == ({}, {pending.id: Refusal.PAUSED})
+
+
 def test_after_a_pause_intents_are_taken_again(ledger: Ledger) -> None:
     """The row says until when; nothing has to clear it."""
     desk = Desk.of(ledger, load(ledger, 1))

@@ -1,6 +1,6 @@
 """SIGKILL at random moments of the real command, on SQLite and on Postgres: nothing twice, nothing lost.
 
-`BULK_PEC_TEST_SOAK_KILLS` is the number of kills (12 without it), `BULK_PEC_TEST_SOAK_SEED` another throw
+`BULK_PEC_TEST_SOAK_KILLS` is the number of kills (6 without it), `BULK_PEC_TEST_SOAK_SEED` another throw
 of the dice.
 """
 
@@ -16,9 +16,9 @@ import pytest
 from crash.harness import COMMAND_TIMEOUT, Answer, Engine, Witness
 from support.verdicts import Verdicts, verdicts
 
-KILLS = int(os.environ.get("BULK_PEC_TEST_SOAK_KILLS", "12"))
+KILLS = int(os.environ.get("BULK_PEC_TEST_SOAK_KILLS", "6"))
 SEED = int(os.environ.get("BULK_PEC_TEST_SOAK_SEED", "20261101"))
-ROWS = max(2_000, 100 * KILLS)
+ROWS = max(800, 100 * KILLS)
 CONCURRENCY = 16
 RUN = ("run", "avvisi.csv", "--name", "avvisi", "--yes", "--json")
 STARTS_TO_SPARE = 60

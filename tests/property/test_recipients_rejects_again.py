@@ -19,8 +19,8 @@ from bulk_pec.recipients import (
     Repeat,
     SetAsideRow,
     open_list,
-    rejects,
 )
+from bulk_pec.recipients.rejects import rejects
 from bulk_pec.recipients.taxcodes import fault, surely_good
 
 ALL = ListOptions(

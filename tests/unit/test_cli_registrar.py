@@ -135,7 +135,7 @@ def test_in_doubt_says_so_and_what_to_look_with(session: Session) -> None:
 @pytest.mark.parametrize(
     ("expires_at", "words", "told"),
     [
-        (NEW_YEARS_EVE, "before, it expired on 2030-01-01.", "2029-12-31T23:30:00Z"),
+        (NEW_YEARS_EVE, "before, its expiry was 2030-01-01.", "2029-12-31T23:30:00Z"),
         (None, "before, its expiry was not told.", None),
     ],
 )

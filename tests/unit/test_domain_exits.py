@@ -55,6 +55,7 @@ def test_every_promised_word_exists() -> None:
         (errors.UsageError, 2),
         (errors.ListRefused, 65),
         (errors.DossierRefused, 65),
+        (errors.RegistryRefused, 65),
         (errors.ProviderUnavailable, 69),
         (errors.LedgerError, 74),
         (errors.LedgerBusy, 75),
@@ -73,11 +74,13 @@ def test_every_error_ends_a_command_with_its_code(error: type[errors.BulkPecErro
 
 
 def test_no_error_is_left_out() -> None:
-    """Every error of ours has a reason of its own, or inherits one on purpose."""
-    assert {error.__name__ for error in errors.BulkPecError.__subclasses__()} == {
+    """Every error of this module has a reason of its own, or inherits one on purpose."""
+    kinds = errors.BulkPecError.__subclasses__()
+    assert {error.__name__ for error in kinds if error.__module__ == errors.__name__} == {
         "UsageError",
         "ListRefused",
         "DossierRefused",
+        "RegistryRefused",
         "ProviderUnavailable",
         "LedgerError",
         "LedgerBusy",

@@ -10,7 +10,8 @@ import pytest
 
 from bulk_pec.cli.picking import pick
 from bulk_pec.domain.errors import ListRefused, UsageError
-from bulk_pec.recipients import Batch, ListOptions, RecipientList, open_list, rejects
+from bulk_pec.recipients import Batch, ListOptions, RecipientList, open_list
+from bulk_pec.recipients.rejects import rejects
 
 NEEDED = ListOptions(required_columns=frozenset({"nome"}))
 LIST = 'pec;nome;cf\na@x.example;Uno;1\n;;\n \u00a0;\t;\u200b\n;Due;\n"";"";\n;\nb@x.example;Tre;\n;;\n'

@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from bulk_pec.domain.errors import LedgerError, ListRefused, UsageError
-from bulk_pec.recipients import ListOptions, RecipientList, SetAsideRow, open_list, rejects
+from bulk_pec.recipients import ListOptions, RecipientList, SetAsideRow, open_list
+from bulk_pec.recipients.rejects import rejects
 
 
 def _list(
