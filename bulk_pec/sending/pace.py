@@ -109,7 +109,7 @@ class Pace:
         while not self._stops.asked and self._boxes.may_wait(box):
             turn = self._free_turn(box) if self._unlimited else await self._queue(_Waiter(box))
             if turn is None:
-                await self._breathe()
+                await self._breathe(box)
             elif await self._time_has_come(turn):
                 turn.ready = loop_time()
                 return turn
@@ -142,11 +142,14 @@ class Pace:
         self._given[chosen] += 1
         return Turn(chosen, now, math.inf, Slot(chosen, 0))
 
-    async def _breathe(self) -> None:
-        """Without a limit and with nobody free: until something changes or a pause ends."""
+    async def _breathe(self, box: int | None) -> None:
+        """Without a limit and with nobody free: until something changes or a pause ends.
+
+        A pause found a moment ago may be over by now: then nothing else would ever ring.
+        """
         if not self._unlimited or self._stops.asked:
             return
-        ends = [end for box in self._boxes.live() if (end := self._pause(box)) > loop_time()]
+        ends = [self._pause(one) for one in self._boxes.live() if box in {None, one}]
         await self._change(min(ends, default=math.inf))
 
     async def _change(self, until: float) -> None:

@@ -58,15 +58,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     Attributes:
         at_work: Calls that threads have been given and not yet answered.
+        glance: Seconds that pass with every look at the clock: nought, or what a busy machine makes of it.
     """
 
     def __init__(self) -> None:
         self._now = START
         self.at_work = 0
+        self.glance = 0.0
         super().__init__(_IdleSelector(self))
 
     def time(self) -> float:
         """Seconds on the loop's own clock."""
+        self._now += self.glance
         return self._now
 
     def pass_time(self, seconds: float | None) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from pathlib import Path
 
 import anyio
 import pytest
 from support.paces import BOX, TICK, TINY, Bench, gaps, start_many, start_one
 from support.receiver import most_in_a_window
+from support.virtual_time import VirtualLoop
 
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.slots import MARGIN
@@ -98,6 +101,22 @@ def test_a_back_off_pauses_without_slowing_down(bench: Bench) -> None:
         assert min(gaps(await start_many(pace, 5))) == pytest.approx(MARGIN / 20, abs=TICK)
 
     bench.on(main, 20.0)
+
+
+def test_a_pause_that_ends_between_two_looks_is_over(bench: Bench) -> None:
+    """Without a limit: whoever finds a pause, and a moment later none, goes on and does not wait for ever."""
+
+    async def main(pace: Pace, _: Stops) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        for tenths in range(100):
+            loop.glance = 0.0
+            pace.back_off(1)
+            await anyio.sleep(1 - tenths / 10_000)
+            loop.glance = 0.001
+            assert await pace.approach(None) is not None
+
+    bench.on(main, math.inf)
 
 
 def test_a_stop_of_claims_ends_the_approach_but_not_the_slot(bench: Bench) -> None:
