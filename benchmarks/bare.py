@@ -26,9 +26,9 @@ from bulk_pec import shipped
 from bulk_pec.cli import wiring
 from bulk_pec.config import Config, load
 from bulk_pec.domain.letters import Letter
-from bulk_pec.ledger.claims import Block, PendingMessage
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.workers import Worker
+from bulk_pec.ledger.outbox.claims import Block, PendingMessage
+from bulk_pec.ledger.outbox.workers import Worker
 from bulk_pec.provider import payload
 from bulk_pec.provider.aio import asking
 from bulk_pec.provider.transport import open_http

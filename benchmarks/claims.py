@@ -13,9 +13,9 @@ import time
 
 from benchmarks.workshop import RUN
 from bulk_pec import shipped
-from bulk_pec.ledger.database import Database
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.runs import Run
+from bulk_pec.ledger.store.database import Database
 
 CLAIMS = 20
 SHARE = 0.95

@@ -8,10 +8,10 @@ from bulk_pec.checkup.findings import Finding, failed, failure, ok, warning
 from bulk_pec.config import Config
 from bulk_pec.domain.errors import BulkPecError, UsageError
 from bulk_pec.domain.exits import Reason
-from bulk_pec.ledger import facts
-from bulk_pec.ledger.database import Database, file_of
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.schema import SCHEMA_VERSION
+from bulk_pec.ledger.store import facts
+from bulk_pec.ledger.store.database import Database, file_of
+from bulk_pec.ledger.store.schema import SCHEMA_VERSION
 
 _SKEW = 5_000
 """Milliseconds by which the ledger's clock may differ from this machine's before somebody should look."""

@@ -9,9 +9,9 @@ from bulk_pec.config import Config
 from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.states import MessageState
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.stories import Story
-from bulk_pec.ledger.tracing import Match
+from bulk_pec.ledger.proof.stories import Story
+from bulk_pec.ledger.proof.tracing import Match
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.receipts.settle import why_left
 from bulk_pec.reporting.outlook import Prospects
 

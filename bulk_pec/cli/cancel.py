@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
         from bulk_pec.cli.consent import said_yes
         from bulk_pec.cli.ordering import find, give, told
         from bulk_pec.domain.states import RunState
-        from bulk_pec.ledger.orders import Word
+        from bulk_pec.ledger.runs.orders import Word
 
         before = find(session, run, Word.CANCEL)
         done = before.state in {RunState.CANCELLED, RunState.FINISHED}

@@ -15,7 +15,7 @@ from bulk_pec.domain.states import SetAside
 
 if TYPE_CHECKING:
     from bulk_pec.ledger.ledger import Ledger
-    from bulk_pec.ledger.tracing import Match
+    from bulk_pec.ledger.proof.tracing import Match
 
 _VERIFY = "verify"
 _FORMS = "`bulk-pec dossier KEY -o x.zip`, `dossier --run RUN -o x.zip`, or `dossier verify x.zip`."

@@ -67,7 +67,7 @@ class Enriched:
         """A row's values as the ledger keeps them: of one looked up, with the list's own cell behind them.
 
         The letter is made of the values, and what the list said can still be shown: two elements more, the
-        place of the address and the cell (`bulk_pec.ledger.views` puts it back).
+        place of the address and the cell (`bulk_pec.ledger.proof.views` puts it back).
         """
         if row[0] not in self.looked_up:
             return row[3]

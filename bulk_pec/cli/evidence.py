@@ -12,11 +12,11 @@ from bulk_pec.config import Config
 from bulk_pec.domain.errors import BulkPecError
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.words import counted
-from bulk_pec.ledger.kept import Kept
+from bulk_pec.ledger.inbox.kept import Kept
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.stories import Receipt
-from bulk_pec.ledger.tracing import Match
+from bulk_pec.ledger.proof.stories import Receipt
+from bulk_pec.ledger.proof.tracing import Match
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.provider.parsing import MailText
 from bulk_pec.receipts.papers import folder_of, paper
 from bulk_pec.reporting import dossier

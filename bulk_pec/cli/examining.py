@@ -23,7 +23,7 @@ from bulk_pec.config import RecipientsSettings
 from bulk_pec.domain.addresses import canonicals
 from bulk_pec.domain.errors import ListRefused, UsageError
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.planning import Kind, LetterFacts, ListFacts, RowProblem
 from bulk_pec.recipients import RecipientList, Rejects, Repeats, RowWarning, SetAsideRow, shown
 from bulk_pec.recipients.rejects import rejects

@@ -11,7 +11,7 @@ from bulk_pec.cli.session import Result, Session
 
 if TYPE_CHECKING:
     from bulk_pec.ledger.ledger import Ledger
-    from bulk_pec.ledger.tracing import Match
+    from bulk_pec.ledger.proof.tracing import Match
 
 Key = Annotated[
     str,
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
     def explain(session: Session, key: Key, run: OfRun = None) -> Result:
         """Tell what became of one message, what proves it, and what happens next; reads the ledger only."""
         from bulk_pec.cli.asking import found
-        from bulk_pec.ledger.tracing import MOST
+        from bulk_pec.ledger.proof.tracing import MOST
         from bulk_pec.reporting.explanation import as_document, listed
 
         with session.ledger("read") as ledger:

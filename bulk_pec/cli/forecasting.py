@@ -11,8 +11,8 @@ from bulk_pec.config import Config
 from bulk_pec.domain.calendar import Calendar
 from bulk_pec.domain.states import RunState
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.views import Figures
+from bulk_pec.ledger.proof.views import Figures
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.planning import Forecast, MailboxLimits, Speed, Work, forecast
 from bulk_pec.planning.holidays import italian_holidays
 from bulk_pec.reporting.status import Terms

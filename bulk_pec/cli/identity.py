@@ -7,7 +7,7 @@ import os
 import socket
 from typing import Any
 
-from bulk_pec.ledger.doubts import Operator
+from bulk_pec.ledger.outbox.doubts import Operator
 
 
 def operator(reason: str = "") -> Operator:

@@ -19,7 +19,7 @@ from bulk_pec.composing import Composer
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.words import counted
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.nightly import CanaryRules, Done, Limits, Parts, Rounds
 from bulk_pec.reporting import status
 from bulk_pec.reporting.ending import closing, exit_of

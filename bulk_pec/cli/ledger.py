@@ -13,7 +13,7 @@ from bulk_pec.cli.session import COMPLETE, Result, Session
 from bulk_pec.domain.exits import Exit, Reason
 
 if TYPE_CHECKING:
-    from bulk_pec.ledger.checking import Report
+    from bulk_pec.ledger.proof.checking import Report
 
 _WHAT_NOW = (
     "Do not send with this ledger and do not mend it by hand: keep a copy, and report this with these lines, "
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
     @command(group, "upgrade")
     def upgrade(session: Session) -> Result:
         """Bring the ledger to this version's schema; a new one is created."""
-        from bulk_pec.ledger.schema import SCHEMA_VERSION
+        from bulk_pec.ledger.store.schema import SCHEMA_VERSION
 
         with session.ledger("write", upgrade=True) as ledger:
             shown = ledger.database.shown
@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
     @command(group, "check")
     def check(session: Session) -> Result:
         """Ask the ledger whether every promise holds; changes nothing, and may run while others send."""
-        from bulk_pec.ledger.checking import Checking
+        from bulk_pec.ledger.proof.checking import Checking
 
         with session.ledger("read") as ledger:
             shown = ledger.database.shown
@@ -56,7 +56,7 @@ def register(app: typer.Typer) -> None:
         path: Annotated[Path, typer.Argument(help="A file that does not exist yet.", metavar="PATH")],
     ) -> Result:
         """Copy a SQLite ledger into a new file, also while a process sends. See the page on restoring."""
-        from bulk_pec.ledger.copying import copy
+        from bulk_pec.ledger.store.copying import copy
 
         with session.ledger("read") as ledger:
             shown = ledger.database.shown

@@ -14,8 +14,8 @@ from bulk_pec.composing import Composer, Proofreader
 from bulk_pec.config import Config, RecipientsSettings
 from bulk_pec.domain.errors import ListRefused
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.loading import Loading, NewRun, RefusedRow
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.loading import Loading, NewRun, RefusedRow
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.recipients import RecipientList, SetAsideRow
 
 _SHOWN = 10

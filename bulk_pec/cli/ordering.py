@@ -12,11 +12,11 @@ from bulk_pec.cli.session import Result, Session
 from bulk_pec.clock import SystemClock
 from bulk_pec.domain.errors import LedgerBusy
 from bulk_pec.domain.states import MessageState, RunState
-from bulk_pec.ledger.control import Control
-from bulk_pec.ledger.database import file_of
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.orders import Order, Word, check
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.control import Control
+from bulk_pec.ledger.runs.orders import Order, Word, check
+from bulk_pec.ledger.runs.runs import Run
+from bulk_pec.ledger.store.database import file_of
 from bulk_pec.sending.orders import EVERY, Orders
 
 _STEP = 0.1

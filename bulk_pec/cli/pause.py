@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
         """Stop sending a run until `resume`; a process that sends it obeys within seconds."""
         from bulk_pec.cli.ordering import find, give, told
         from bulk_pec.domain.states import RunState
-        from bulk_pec.ledger.orders import Word
+        from bulk_pec.ledger.runs.orders import Word
 
         before = find(session, run, Word.PAUSE)
         found = give(session, before, Word.PAUSE)

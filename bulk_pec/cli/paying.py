@@ -16,8 +16,8 @@ from bulk_pec.domain.exits import Exit, Reason
 from bulk_pec.domain.registrations import Answer, Done, InDoubt, Registration
 
 if TYPE_CHECKING:
-    from bulk_pec.ledger.changes import Change, Changes, Intent, Outcome
     from bulk_pec.ledger.ledger import Ledger
+    from bulk_pec.ledger.registry.changes import Change, Changes, Intent, Outcome
     from bulk_pec.provider.registry import Registry
 
 Again = Annotated[
@@ -126,7 +126,7 @@ class Errand:
         return ledger.changes(self._session.config().settings.api.registry_url)
 
     def _intent(self) -> Intent:
-        from bulk_pec.ledger.changes import Intent
+        from bulk_pec.ledger.registry.changes import Intent
 
         return Intent(self._what, self._mailbox, self.before.expires_at if self.before else None)
 
@@ -202,7 +202,7 @@ def _outcome(answer: Answer) -> str:
 
 
 def _word(word: str) -> Outcome:
-    from bulk_pec.ledger.changes import Outcome
+    from bulk_pec.ledger.registry.changes import Outcome
 
     return Outcome(word)
 

@@ -205,7 +205,7 @@ def has_ledger(session: Session) -> bool:
 def _remembered(session: Session, ledger: Ledger, found: tuple[Registration, ...], source: str) -> None:
     from bulk_pec.cli.identity import operator
     from bulk_pec.clock import SystemClock
-    from bulk_pec.ledger.registrations import News
+    from bulk_pec.ledger.registry.registrations import News
 
     now, service = SystemClock().now(), session.config().settings.api.registry_url
     memory, changes, who = ledger.registrations(service), ledger.changes(service), operator().name

@@ -16,7 +16,7 @@ from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.exits import Exit, Reason
 from bulk_pec.domain.words import counted
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.nightly import Limits
 from bulk_pec.planning import Forecast, Plan, Work, document, sentence, start_ends, text
 from bulk_pec.reporting.status import iso

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
         """Allow a paused run again; it sends nothing by itself."""
         from bulk_pec.cli.ordering import find, give, told
         from bulk_pec.domain.states import RunState
-        from bulk_pec.ledger.orders import Word
+        from bulk_pec.ledger.runs.orders import Word
 
         before = find(session, run, Word.RESUME)
         found = give(session, before, Word.RESUME)

@@ -17,9 +17,9 @@ from bulk_pec.domain.errors import ListRefused, UsageError
 from bulk_pec.domain.exits import Exit, Reason
 from bulk_pec.domain.words import counted
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.loading import Loaded, NewRow, NewRun, RefusedRow
-from bulk_pec.ledger.retries import Class, Failed, Retry
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.loading import Loaded, NewRow, NewRun, RefusedRow
+from bulk_pec.ledger.runs.retries import Class, Failed, Retry
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.recipients.headers import adopt
 
 

@@ -19,7 +19,7 @@ from bulk_pec.domain.states import RunState
 if TYPE_CHECKING:
     from bulk_pec.cli.job import Limits
     from bulk_pec.ledger.ledger import Ledger
-    from bulk_pec.ledger.runs import Run
+    from bulk_pec.ledger.runs.runs import Run
 
 MaxMessages = Annotated[
     int | None, typer.Option("--max-messages", min=1, help="Attempts in this start, at most.")

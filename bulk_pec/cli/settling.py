@@ -13,10 +13,10 @@ from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.exits import Exit, Reason
 from bulk_pec.domain.states import MessageState, RunState
 from bulk_pec.domain.words import counted
-from bulk_pec.ledger.ambiguities import Ambiguous
-from bulk_pec.ledger.doubts import Decision, Doubt
+from bulk_pec.ledger.inbox.ambiguities import Ambiguous
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Restored, Run
+from bulk_pec.ledger.outbox.doubts import Decision, Doubt
+from bulk_pec.ledger.runs.runs import Restored, Run
 from bulk_pec.receipts.settle import why_left
 from bulk_pec.reporting.status import iso
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bulk_pec.cli.picking import Picked
     from bulk_pec.composing import Composer
     from bulk_pec.ledger.ledger import Ledger
-    from bulk_pec.ledger.runs import Run
+    from bulk_pec.ledger.runs.runs import Run
     from bulk_pec.recipients import RecipientList
 
 
@@ -120,7 +120,7 @@ def _load(
         ListRefused: The recipient is suppressed.
     """
     from bulk_pec.cli import wiring
-    from bulk_pec.ledger.loading import NewRun
+    from bulk_pec.ledger.runs.loading import NewRun
 
     row, picked, to, digest = message
     new = NewRun(
@@ -143,7 +143,7 @@ def _load(
 
 def _free_name(ledger: Ledger, list_name: str) -> str:
     """The first of ``LIST.test-1``, ``LIST.test-2`` … that no run has."""
-    from bulk_pec.ledger.runs import trial_name
+    from bulk_pec.ledger.runs.runs import trial_name
 
     number = 1
     while ledger.runs.find(trial_name(list_name, number)) is not None:

@@ -9,7 +9,7 @@ from bulk_pec.cli import wiring
 from bulk_pec.cli.session import Session
 from bulk_pec.composing import Composer
 from bulk_pec.domain.errors import ListRefused, UsageError
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.runs import Run
 
 
 def check_same(session: Session, run: Run, path: Path | None) -> Composer:

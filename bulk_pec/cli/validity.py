@@ -15,8 +15,8 @@ from bulk_pec.clock import SystemClock
 from bulk_pec.config import Config
 from bulk_pec.domain.registrations import RegistryState
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.registrations import Remembered
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.registry.registrations import Remembered
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.planning import Forecast, Work
 from bulk_pec.registry.tokens import expires_at
 from bulk_pec.reporting.moments import moment

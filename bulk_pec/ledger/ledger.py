@@ -10,36 +10,36 @@ from typing import Self
 from sqlalchemy import inspect
 
 from bulk_pec.domain.errors import ConfigError
-from bulk_pec.ledger.ambiguities import Ambiguities
-from bulk_pec.ledger.answers import Answers
-from bulk_pec.ledger.archiving import Archiving
-from bulk_pec.ledger.attempts import Attempts
-from bulk_pec.ledger.balances import Balances
-from bulk_pec.ledger.canaries import Canaries
-from bulk_pec.ledger.causes import Causes
-from bulk_pec.ledger.changes import Changes
-from bulk_pec.ledger.claims import Claims
-from bulk_pec.ledger.clearing import Clearing
-from bulk_pec.ledger.control import Control
-from bulk_pec.ledger.database import Database, Mode
-from bulk_pec.ledger.doubts import Doubts
-from bulk_pec.ledger.inbox import Inbox
-from bulk_pec.ledger.kept import Keeping
-from bulk_pec.ledger.loading import Loading, NewRun
-from bulk_pec.ledger.orders import Orders
-from bulk_pec.ledger.paces import Paces
-from bulk_pec.ledger.quotas import Quotas
-from bulk_pec.ledger.registrations import Registrations
-from bulk_pec.ledger.retries import Retries
-from bulk_pec.ledger.runs import Runs
-from bulk_pec.ledger.schema import SCHEMA_VERSION
-from bulk_pec.ledger.stories import Stories
-from bulk_pec.ledger.stragglers import Stragglers
-from bulk_pec.ledger.suppressions import Suppressions
-from bulk_pec.ledger.tracing import Tracing
-from bulk_pec.ledger.usage import Usage
-from bulk_pec.ledger.views import Views
-from bulk_pec.ledger.workers import Workers
+from bulk_pec.ledger.inbox.ambiguities import Ambiguities
+from bulk_pec.ledger.inbox.archiving import Archiving
+from bulk_pec.ledger.inbox.causes import Causes
+from bulk_pec.ledger.inbox.clearing import Clearing
+from bulk_pec.ledger.inbox.inbox import Inbox
+from bulk_pec.ledger.inbox.kept import Keeping
+from bulk_pec.ledger.inbox.quotas import Quotas
+from bulk_pec.ledger.inbox.stragglers import Stragglers
+from bulk_pec.ledger.outbox.attempts import Attempts
+from bulk_pec.ledger.outbox.canaries import Canaries
+from bulk_pec.ledger.outbox.claims import Claims
+from bulk_pec.ledger.outbox.doubts import Doubts
+from bulk_pec.ledger.outbox.paces import Paces
+from bulk_pec.ledger.outbox.usage import Usage
+from bulk_pec.ledger.outbox.workers import Workers
+from bulk_pec.ledger.proof.balances import Balances
+from bulk_pec.ledger.proof.stories import Stories
+from bulk_pec.ledger.proof.tracing import Tracing
+from bulk_pec.ledger.proof.views import Views
+from bulk_pec.ledger.registry.changes import Changes
+from bulk_pec.ledger.registry.registrations import Registrations
+from bulk_pec.ledger.runs.answers import Answers
+from bulk_pec.ledger.runs.control import Control
+from bulk_pec.ledger.runs.loading import Loading, NewRun
+from bulk_pec.ledger.runs.orders import Orders
+from bulk_pec.ledger.runs.retries import Retries
+from bulk_pec.ledger.runs.runs import Runs
+from bulk_pec.ledger.runs.suppressions import Suppressions
+from bulk_pec.ledger.store.database import Database, Mode
+from bulk_pec.ledger.store.schema import SCHEMA_VERSION
 
 
 class Ledger:
@@ -48,7 +48,7 @@ class Ledger:
     Use it from one thread at a time. It is a context manager that closes itself.
 
     Args:
-        url: See `bulk_pec.ledger.database.Database`.
+        url: See `bulk_pec.ledger.store.database.Database`.
         mode: ``"write"`` or ``"read"``.
         scripts: The ``migrations`` folder; a new ledger is created from it at first use.
 
@@ -99,7 +99,7 @@ class Ledger:
             return
         older = found is not None and found < SCHEMA_VERSION
         if self.database.mode == "write" and (found is None or (upgrade and older)):
-            from bulk_pec.ledger import migrate  # noqa: PLC0415 - a fifth of a second, rarely needed
+            from bulk_pec.ledger.store import migrate  # noqa: PLC0415 - a fifth of a second, rarely needed
 
             migrate.upgrade(self.database, scripts)
             return

@@ -14,8 +14,8 @@ from fractions import Fraction
 
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.words import counted
-from bulk_pec.ledger.canaries import Canary as Found
-from bulk_pec.ledger.canaries import CanaryState
+from bulk_pec.ledger.outbox.canaries import Canary as Found
+from bulk_pec.ledger.outbox.canaries import CanaryState
 from bulk_pec.nightly.done import Done
 from bulk_pec.nightly.parts import Parts
 from bulk_pec.sending.stops import Stops

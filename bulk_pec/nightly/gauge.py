@@ -5,7 +5,7 @@ from __future__ import annotations
 from bulk_pec.clock import Clock
 from bulk_pec.domain.inbox import InboxPage, Quota
 from bulk_pec.domain.letters import Mailbox
-from bulk_pec.ledger.quotas import Quotas
+from bulk_pec.ledger.inbox.quotas import Quotas
 from bulk_pec.receipts.calls import Call
 from bulk_pec.receipts.harvest import Listing
 

@@ -13,7 +13,7 @@ from bulk_pec.composing import Composer
 from bulk_pec.domain.calendar import Calendar
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.provider.client import PecClient
 from bulk_pec.receipts.errands import ErrandOptions
 from bulk_pec.receipts.listing import PacedListing

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import anyio
 
-from bulk_pec.ledger.sightings import Page
+from bulk_pec.ledger.inbox.sightings import Page
 
 _SHARE = 4
 """One page for so many recorded ones is read ahead: a walk that meets known mail soon reads none in vain."""

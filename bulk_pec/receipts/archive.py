@@ -30,11 +30,11 @@ from bulk_pec.domain.causes import cause_of
 from bulk_pec.domain.inbox import InboxItem
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.domain.words import counted
-from bulk_pec.ledger.archiving import STRIDE, Entry
-from bulk_pec.ledger.harvests import Walk
-from bulk_pec.ledger.kept import NOTICES, Kept
+from bulk_pec.ledger.inbox.archiving import STRIDE, Entry
+from bulk_pec.ledger.inbox.harvests import Walk
+from bulk_pec.ledger.inbox.kept import NOTICES, Kept
+from bulk_pec.ledger.inbox.sightings import Page
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.sightings import Page
 from bulk_pec.receipts.calls import Call
 from bulk_pec.receipts.chain import FILE, ArchiveFailed, Chain, Link
 from bulk_pec.receipts.papers import Paper, folder_of, holds, keep, make_folder, paper, read_back

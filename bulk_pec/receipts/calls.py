@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ParamSpec, Protocol, TypeVar
 
-from bulk_pec.ledger.inbox import Inbox
+from bulk_pec.ledger.inbox.inbox import Inbox
 
 P = ParamSpec("P")
 T = TypeVar("T")

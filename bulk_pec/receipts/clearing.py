@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from bulk_pec.clock import Clock
 from bulk_pec.domain.errors import BulkPecError, LedgerError
 from bulk_pec.domain.letters import Mailbox
-from bulk_pec.ledger.clearing import MOVED
-from bulk_pec.ledger.kept import Kept
+from bulk_pec.ledger.inbox.clearing import MOVED
+from bulk_pec.ledger.inbox.kept import Kept
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.receipts.archive import Holds
 from bulk_pec.receipts.calls import Call

@@ -20,9 +20,9 @@ from bulk_pec.clock import Clock
 from bulk_pec.domain.errors import BulkPecError, LedgerError
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.domain.words import counted
-from bulk_pec.ledger.kept import MOST_MISSES
+from bulk_pec.ledger.inbox.kept import MOST_MISSES
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.receipts.archive import Archivist
 from bulk_pec.receipts.calls import Call
 from bulk_pec.receipts.chain import ArchiveBusy, ArchiveFailed

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from bulk_pec.clock import Clock
 from bulk_pec.domain.letters import Mailbox
-from bulk_pec.ledger.inbox import Inbox
+from bulk_pec.ledger.inbox.inbox import Inbox
 from bulk_pec.receipts.calls import Books, Call
 from bulk_pec.receipts.walk import PAGE, SAME, Listing, Walk
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from bulk_pec.domain.causes import Cause, cause_of
 from bulk_pec.domain.letters import Mailbox
-from bulk_pec.ledger.causes import Causes
-from bulk_pec.ledger.kept import MOST_MISSES, Kept
+from bulk_pec.ledger.inbox.causes import Causes
+from bulk_pec.ledger.inbox.kept import MOST_MISSES, Kept
 from bulk_pec.receipts.calls import Call
 from bulk_pec.receipts.texts import Texts
 

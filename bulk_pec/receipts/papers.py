@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from bulk_pec.domain.inbox import InboxItem
-from bulk_pec.ledger.kept import Kept
+from bulk_pec.ledger.inbox.kept import Kept
 from bulk_pec.provider.parsing import MailText, milliseconds
 from bulk_pec.receipts.chain import sync_folder, write_whole
 

@@ -9,7 +9,7 @@ from bulk_pec.domain import references
 from bulk_pec.domain.inbox import InboxItem
 from bulk_pec.domain.receipts import classify
 from bulk_pec.domain.subjects import decoded, message_id_of
-from bulk_pec.ledger.mails import Mail
+from bulk_pec.ledger.inbox.mails import Mail
 
 _ENCODED = re.compile(r"=\?[^ ?]+\?[BbQq]\?")
 """An RFC 2047 word that stayed as it came."""

@@ -21,9 +21,9 @@ from typing import Any
 from bulk_pec.clock import Clock
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.domain.receipts import RECEIPTS, ReceiptKind
-from bulk_pec.ledger.doubts import Doubt, Doubts, GoodHarvest
-from bulk_pec.ledger.inbox import Mail, Page, Walk
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.inbox.inbox import Mail, Page, Walk
+from bulk_pec.ledger.outbox.doubts import Doubt, Doubts, GoodHarvest
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.receipts.calls import Books
 from bulk_pec.receipts.harvest import Listing
 from bulk_pec.receipts.reading import read, unreadable

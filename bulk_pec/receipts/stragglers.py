@@ -13,12 +13,12 @@ from collections.abc import Callable
 from bulk_pec.clock import Clock
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.domain.receipts import RECEIPTS
-from bulk_pec.ledger.harvests import Walk
-from bulk_pec.ledger.inbox import Inbox, Recorded
-from bulk_pec.ledger.mails import Mail
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.sightings import Page
-from bulk_pec.ledger.stragglers import STRIDE, Straggler, Stragglers, Waits
+from bulk_pec.ledger.inbox.harvests import Walk
+from bulk_pec.ledger.inbox.inbox import Inbox, Recorded
+from bulk_pec.ledger.inbox.mails import Mail
+from bulk_pec.ledger.inbox.sightings import Page
+from bulk_pec.ledger.inbox.stragglers import STRIDE, Straggler, Stragglers, Waits
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.receipts.calls import Call
 from bulk_pec.receipts.reading import read
 from bulk_pec.receipts.texts import Box

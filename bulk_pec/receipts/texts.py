@@ -16,8 +16,8 @@ from bulk_pec.clock import Clock
 from bulk_pec.domain.errors import ConfigError, ProviderUnavailable
 from bulk_pec.domain.inbox import InboxItem, InboxPage, Quota
 from bulk_pec.domain.letters import Mailbox
-from bulk_pec.ledger.kept import Keeping, Kept
-from bulk_pec.ledger.mails import looks
+from bulk_pec.ledger.inbox.kept import Keeping, Kept
+from bulk_pec.ledger.inbox.mails import looks
 from bulk_pec.provider.parsing import MailText
 from bulk_pec.receipts.calls import Call
 from bulk_pec.receipts.reading import read

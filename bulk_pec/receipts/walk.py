@@ -10,9 +10,9 @@ from typing import Protocol
 from bulk_pec.clock import Clock
 from bulk_pec.domain.inbox import InboxPage, Quota
 from bulk_pec.domain.letters import Mailbox
-from bulk_pec.ledger.harvests import Outset, WalkEnd
-from bulk_pec.ledger.mails import Mail
-from bulk_pec.ledger.sightings import Page
+from bulk_pec.ledger.inbox.harvests import Outset, WalkEnd
+from bulk_pec.ledger.inbox.mails import Mail
+from bulk_pec.ledger.inbox.sightings import Page
 from bulk_pec.receipts.ahead import Stretch
 from bulk_pec.receipts.calls import Books
 from bulk_pec.receipts.figures import Figures

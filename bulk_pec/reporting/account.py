@@ -13,8 +13,8 @@ from bulk_pec.domain.outcomes import MAY_TRY_AGAIN, Verdict
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.settlements import Settlement
 from bulk_pec.domain.states import Delivery, MessageState
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.stories import Aside, Attempt, Kin, Message, Receipt, RunOrder, Story
+from bulk_pec.ledger.proof.stories import Aside, Attempt, Kin, Message, Receipt, RunOrder, Story
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.reporting.moments import local_iso
 from bulk_pec.reporting.notices import undelivered_at, words_of
 from bulk_pec.reporting.phrases import (

@@ -19,8 +19,8 @@ from typing import Any, BinaryIO
 
 from bulk_pec import __version__
 from bulk_pec.domain.states import Delivery, MessageState, SetAside
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.stories import Aside, Receipt, RunOrder, Story
+from bulk_pec.ledger.proof.stories import Aside, Receipt, RunOrder, Story
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.reporting.account import about_run, account, aside_account, inputs, order
 from bulk_pec.reporting.dossier_page import MessagePage, run_page
 from bulk_pec.reporting.dossier_texts import readme

@@ -12,7 +12,7 @@ from datetime import tzinfo
 from html import escape
 
 from bulk_pec.composing.pages import framed, page
-from bulk_pec.ledger.stories import Receipt, RunOrder, Story
+from bulk_pec.ledger.proof.stories import Receipt, RunOrder, Story
 from bulk_pec.reporting.account import cause_of, proved, standing
 from bulk_pec.reporting.dossier_texts import STATEMENTS
 from bulk_pec.reporting.moments import both

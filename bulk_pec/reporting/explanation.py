@@ -10,9 +10,9 @@ from bulk_pec.domain.letters import recipients_of
 from bulk_pec.domain.outcomes import Verdict
 from bulk_pec.domain.states import SetAside
 from bulk_pec.domain.words import counted
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.stories import Aside, Attempt, Kin, Receipt, RunOrder, Story
-from bulk_pec.ledger.tracing import Match
+from bulk_pec.ledger.proof.stories import Aside, Attempt, Kin, Receipt, RunOrder, Story
+from bulk_pec.ledger.proof.tracing import Match
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.reporting.account import cause_of, proved, standing
 from bulk_pec.reporting.moments import both
 from bulk_pec.reporting.notices import undelivered_at, words_of

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import orjson
 
 from bulk_pec.domain.errors import LedgerError, UsageError
-from bulk_pec.ledger.views import RowView
+from bulk_pec.ledger.proof.views import RowView
 from bulk_pec.reporting.status import iso
 
 COLUMNS = (

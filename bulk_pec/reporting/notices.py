@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bulk_pec.domain.receipts import Evidence, ReceiptKind
 from bulk_pec.domain.states import Delivery
-from bulk_pec.ledger.stories import Receipt, Story
+from bulk_pec.ledger.proof.stories import Receipt, Story
 from bulk_pec.reporting.phrases import Words, notice_words, receipt_words
 
 

@@ -9,9 +9,9 @@ from datetime import UTC, tzinfo
 from typing import assert_never
 
 from bulk_pec.domain.states import Delivery, MessageState, RunState, SetAside
-from bulk_pec.ledger.canaries import CanaryState
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.stories import Aside, Message, Story
+from bulk_pec.ledger.outbox.canaries import CanaryState
+from bulk_pec.ledger.proof.stories import Aside, Message, Story
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.reporting.moments import both
 from bulk_pec.reporting.phrases import known_cause, plain
 

@@ -21,8 +21,8 @@ from bulk_pec.composing.media import mime_of
 from bulk_pec.composing.paths import name_of
 from bulk_pec.domain.errors import ListRefused
 from bulk_pec.domain.letters import Attachment, Letter
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.stories import Story
+from bulk_pec.ledger.proof.stories import Story
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.recipients.headers import adopt
 from bulk_pec.reporting.phrases import Words, plain
 

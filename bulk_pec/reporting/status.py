@@ -12,9 +12,9 @@ from bulk_pec.domain import balance
 from bulk_pec.domain.causes import Cause
 from bulk_pec.domain.states import Delivery, MessageState, RunState
 from bulk_pec.domain.words import counted
-from bulk_pec.ledger.canaries import Canary, CanaryState
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.views import Figures
+from bulk_pec.ledger.outbox.canaries import Canary, CanaryState
+from bulk_pec.ledger.proof.views import Figures
+from bulk_pec.ledger.runs.runs import Run
 
 SCHEMA = 1
 

@@ -8,7 +8,7 @@ from datetime import tzinfo
 from typing import Any
 
 from bulk_pec.domain.outcomes import Verdict
-from bulk_pec.ledger.stories import Attempt, Receipt, RunOrder, Story
+from bulk_pec.ledger.proof.stories import Attempt, Receipt, RunOrder, Story
 from bulk_pec.reporting.moments import local_iso
 from bulk_pec.reporting.notices import words_of
 from bulk_pec.reporting.phrases import (

@@ -14,8 +14,8 @@ import anyio.to_thread
 
 from bulk_pec.clock import Clock
 from bulk_pec.domain.caps import Limits
-from bulk_pec.ledger.attempts import NO_LIMITS, Attempts, Closing, Intent, Refusal, Tick
-from bulk_pec.ledger.workers import Worker
+from bulk_pec.ledger.outbox.attempts import NO_LIMITS, Attempts, Closing, Intent, Refusal, Tick
+from bulk_pec.ledger.outbox.workers import Worker
 
 _TURNS = 3
 """Turns of the event loop that a commit waits for what is just coming: no time, and a third fewer commits."""

@@ -12,11 +12,11 @@ from bulk_pec.composing import Composer, Uncomposable
 from bulk_pec.domain.errors import first_cause
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.outcomes import MAY_TRY_AGAIN, Outcome, Stop, Verdict
-from bulk_pec.ledger.attempts import Refusal
-from bulk_pec.ledger.claims import PendingMessage
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.workers import Worker
+from bulk_pec.ledger.outbox.attempts import Refusal
+from bulk_pec.ledger.outbox.claims import PendingMessage
+from bulk_pec.ledger.outbox.workers import Worker
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.provider.client import PecClient
 from bulk_pec.sending.allowance import Allowance
 from bulk_pec.sending.boxes import Boxes

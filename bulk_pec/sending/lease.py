@@ -6,7 +6,7 @@ import anyio
 
 from bulk_pec.clock import Clock
 from bulk_pec.domain.exits import Reason
-from bulk_pec.ledger.workers import Worker, Workers
+from bulk_pec.ledger.outbox.workers import Worker, Workers
 from bulk_pec.sending.committer import LedgerThread
 from bulk_pec.sending.stops import Stops
 

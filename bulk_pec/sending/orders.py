@@ -14,9 +14,9 @@ from bulk_pec.domain.errors import LedgerError, UsageError
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.states import RunState
 from bulk_pec.domain.words import counted
-from bulk_pec.ledger.control import Slip
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Restored, Run
+from bulk_pec.ledger.runs.control import Slip
+from bulk_pec.ledger.runs.runs import Restored, Run
 from bulk_pec.sending.stops import Stops
 
 LedgerCall = Callable[[Callable[[], tuple[RunState, bool]]], Awaitable[tuple[RunState, bool]]]
@@ -29,7 +29,7 @@ class Orders:
     """Looks for orders, and stops the start they are meant for.
 
     On Postgres whoever gives an order writes it into the ledger. On SQLite this process holds the ledger's
-    lock, so orders lie beside it (`bulk_pec.ledger.control`) and this process writes them into it.
+    lock, so orders lie beside it (`bulk_pec.ledger.runs.control`) and this process writes them into it.
 
     Args:
         ledger: Open for writing. Its transactions wait for each other, so a look from a thread of its own

@@ -18,8 +18,8 @@ from bulk_pec.domain.caps import COUNTS_NOT, Limits
 from bulk_pec.domain.letters import Letter
 from bulk_pec.domain.outcomes import Outcome, Verdict
 from bulk_pec.domain.subjects import subject_digest
-from bulk_pec.ledger.attempts import Attempts, Closing, Intent, Refusal
-from bulk_pec.ledger.claims import PendingMessage
+from bulk_pec.ledger.outbox.attempts import Attempts, Closing, Intent, Refusal
+from bulk_pec.ledger.outbox.claims import PendingMessage
 from bulk_pec.provider.client import PecClient
 from bulk_pec.sending.boxes import Boxes
 from bulk_pec.sending.committer import Committer, LedgerThread

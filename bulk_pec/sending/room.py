@@ -7,9 +7,9 @@ import math
 from bulk_pec.clock import Clock
 from bulk_pec.domain.caps import Limits, Standing
 from bulk_pec.domain.exits import Reason
-from bulk_pec.ledger.attempts import Refusal
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.usage import Usage
+from bulk_pec.ledger.outbox.attempts import Refusal
+from bulk_pec.ledger.outbox.usage import Usage
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.sending.boxes import Boxes
 from bulk_pec.sending.committer import LedgerThread
 from bulk_pec.sending.options import Stopped

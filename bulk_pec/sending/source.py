@@ -9,8 +9,8 @@ from itertools import count
 import anyio
 
 from bulk_pec.clock import Clock
-from bulk_pec.ledger.claims import Block, Claims, PendingMessage
-from bulk_pec.ledger.workers import Worker
+from bulk_pec.ledger.outbox.claims import Block, Claims, PendingMessage
+from bulk_pec.ledger.outbox.workers import Worker
 from bulk_pec.sending.bell import Bell
 from bulk_pec.sending.committer import LedgerThread
 from bulk_pec.sending.stops import Stops

@@ -28,7 +28,7 @@ from bulk_pec.domain.inbox import Quota
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.domain.space import Outlook
 from bulk_pec.domain.words import counted
-from bulk_pec.ledger.quotas import Quotas
+from bulk_pec.ledger.inbox.quotas import Quotas
 from bulk_pec.sending.boxes import Boxes
 from bulk_pec.sending.committer import LedgerThread
 from bulk_pec.sending.options import Stopped

@@ -13,7 +13,7 @@ import anyio
 
 from bulk_pec.clock import Clock
 from bulk_pec.domain.slots import SECOND, Lane, Slot, Wanted
-from bulk_pec.ledger.paces import Paces
+from bulk_pec.ledger.outbox.paces import Paces
 from bulk_pec.sending.committer import LedgerThread
 
 TOLERANCE = 0.03

@@ -11,8 +11,8 @@ import orjson
 
 from bulk_pec.composing import Composer, Uncomposable
 from bulk_pec.domain.letters import Attachment, Letter
-from bulk_pec.ledger.claims import PendingMessage
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.outbox.claims import PendingMessage
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.recipients.headers import adopt
 
 _PLACES_IN_MEMORY = 2

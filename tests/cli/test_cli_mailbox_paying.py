@@ -17,7 +17,7 @@ from support.commands import SECRETS, TIMEOUT, Answer, Shell, strike
 from support.ledgers import open_ledger, query
 
 from bulk_pec.clock import SystemClock
-from bulk_pec.ledger.changes import REGISTER, RENEW, Intent, Outcome
+from bulk_pec.ledger.registry.changes import REGISTER, RENEW, Intent, Outcome
 from bulk_pec.sandbox.options import SandboxOptions
 from bulk_pec.sandbox.server import background
 

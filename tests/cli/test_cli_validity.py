@@ -16,7 +16,7 @@ from bulk_pec.cli import validity
 from bulk_pec.cli.session import Session
 from bulk_pec.domain.registrations import Registration
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.orders import Order, Word
+from bulk_pec.ledger.runs.orders import Order, Word
 
 ID = "6040e4613a716838dc4eee0e"
 HOUR = 3_600_000

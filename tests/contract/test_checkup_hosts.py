@@ -19,9 +19,9 @@ from bulk_pec.checkup.hosts import Glimpse
 from bulk_pec.config import Config, load
 from bulk_pec.domain.errors import ProviderUnavailable
 from bulk_pec.domain.exits import Reason
-from bulk_pec.ledger.facts import Server
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.schema import SCHEMA_VERSION
+from bulk_pec.ledger.store.facts import Server
+from bulk_pec.ledger.store.schema import SCHEMA_VERSION
 from bulk_pec.sandbox.options import SandboxOptions
 from bulk_pec.sandbox.server import Sandbox
 

@@ -8,8 +8,8 @@ import pytest
 
 from bulk_pec.cli.evidence import archived
 from bulk_pec.domain.receipts import ReceiptKind
-from bulk_pec.ledger.kept import Kept
-from bulk_pec.ledger.stories import Receipt
+from bulk_pec.ledger.inbox.kept import Kept
+from bulk_pec.ledger.proof.stories import Receipt
 from bulk_pec.provider.parsing import MailText
 from bulk_pec.receipts.papers import digest, folder_of, keep, make_folder, paper
 

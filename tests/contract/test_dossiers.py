@@ -20,9 +20,9 @@ from support.ledgers import IN_DOUBT, NOW, Desk, a_row, new_run
 from bulk_pec.composing import Composer, Files, Folder, Templates, digest_of
 from bulk_pec.domain.errors import LedgerError, UsageError
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.loading import RefusedRow
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.stories import Receipt
+from bulk_pec.ledger.proof.stories import Receipt
+from bulk_pec.ledger.runs.loading import RefusedRow
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.reporting import dossier
 from bulk_pec.reporting.dossier_check import check
 from bulk_pec.reporting.dossier_page import MessagePage

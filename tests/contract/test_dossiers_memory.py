@@ -10,9 +10,9 @@ import pytest
 from support.dossiers import composer, made_of_run
 from support.ledgers import NOW, load, open_ledger
 
-from bulk_pec.ledger import stories
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.stories import PAGE, Stories
+from bulk_pec.ledger.proof import stories
+from bulk_pec.ledger.proof.stories import PAGE, Stories
 
 
 def _posted(ledger: Ledger, count: int) -> None:

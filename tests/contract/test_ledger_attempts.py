@@ -30,8 +30,8 @@ from support.ledgers import (
 from bulk_pec.domain.errors import LedgerError
 from bulk_pec.domain.outcomes import Outcome, Verdict
 from bulk_pec.domain.receipts import ReceiptKind
-from bulk_pec.ledger.attempts import Closing
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.outbox.attempts import Closing
 
 
 @pytest.fixture

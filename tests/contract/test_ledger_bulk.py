@@ -13,7 +13,7 @@ from support.ledgers import NOW, a_row, new_run, query, recount
 
 from bulk_pec.domain.states import SetAside
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.loading import Loading, RefusedRow
+from bulk_pec.ledger.runs.loading import Loading, RefusedRow
 
 ODD = ('O\'Brien "Mario"', "\\N", "a\tb\r\nc", "città 📬", "", "NULL", "%s :name ?", "\x01\x7f", "a\x00b")
 

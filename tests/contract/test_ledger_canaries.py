@@ -7,9 +7,9 @@ from support.ledgers import MAILBOX, NOW, SENT, Desk, a_row, harvest, load, mail
 
 from bulk_pec.domain.outcomes import Outcome, Verdict
 from bulk_pec.domain.receipts import ReceiptKind
-from bulk_pec.ledger.canaries import CanaryState
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.outbox.canaries import CanaryState
+from bulk_pec.ledger.runs.runs import Run
 
 REJECTED = Outcome(Verdict.REJECTED, "HTTP 400", status=400)
 

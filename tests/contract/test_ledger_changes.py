@@ -9,8 +9,8 @@ import pytest
 from support.ledgers import HOUR, NOW, open_ledger, query
 
 from bulk_pec.domain.registrations import Registration
-from bulk_pec.ledger.changes import REGISTER, RENEW, Change, Changes, Intent, Outcome
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.registry.changes import REGISTER, RENEW, Change, Changes, Intent, Outcome
 
 LIVE, REHEARSAL = "https://pec.openapi.it", "http://127.0.0.1:8025"
 ID = "6040E4613a716838dc4eee0e"

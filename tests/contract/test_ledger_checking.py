@@ -25,8 +25,8 @@ from support.ledgers import (
 from bulk_pec.domain.caps import Limits
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.registrations import Registration
-from bulk_pec.ledger.checking import SHOWN, Checking, Report
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.proof.checking import SHOWN, Checking, Report
 
 
 def used(ledger: Ledger) -> Desk:

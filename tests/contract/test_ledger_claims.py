@@ -29,10 +29,10 @@ from support.ledgers import (
 )
 
 from bulk_pec.domain.receipts import ReceiptKind
-from bulk_pec.ledger.attempts import Closing
-from bulk_pec.ledger.claims import Block, PendingMessage
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.loading import BLOCK
+from bulk_pec.ledger.outbox.attempts import Closing
+from bulk_pec.ledger.outbox.claims import Block, PendingMessage
+from bulk_pec.ledger.runs.loading import BLOCK
 
 THREE = 2 * BLOCK + 1
 

@@ -11,8 +11,8 @@ import pytest
 from support.ledgers import load, open_ledger, opened
 
 from bulk_pec.domain.errors import LedgerError, UsageError
-from bulk_pec.ledger.checking import Checking
-from bulk_pec.ledger.copying import copy
+from bulk_pec.ledger.proof.checking import Checking
+from bulk_pec.ledger.store.copying import copy
 
 
 def test_a_copy_holds_what_was_committed_and_no_more(tmp_path: Path) -> None:

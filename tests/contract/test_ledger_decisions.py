@@ -26,9 +26,9 @@ from support.ledgers import (
 
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.states import MessageState
-from bulk_pec.ledger.doubts import Decision, Operator
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.orders import Order, Word
+from bulk_pec.ledger.outbox.doubts import Decision, Operator
+from bulk_pec.ledger.runs.orders import Order, Word
 
 LATER = NOW + 2 * HOUR
 MARIO = Operator(

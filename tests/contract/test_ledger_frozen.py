@@ -18,7 +18,7 @@ def test_rows_that_a_frozen_process_holds_are_let_go(
 ) -> None:
     """The server ends its session; another process takes the slot; the sleeper's transaction is not kept."""
     wanted = Wanted(1, {}, {1: Box(1.0)}, 1.0, 1)
-    monkeypatch.setattr("bulk_pec.ledger.database.LONGEST_IDLE", 0.2)
+    monkeypatch.setattr("bulk_pec.ledger.store.database.LONGEST_IDLE", 0.2)
     with open_ledger(postgres_url) as frozen, open_ledger(postgres_url) as other:
         other.paces.allot(wanted, 0)
 

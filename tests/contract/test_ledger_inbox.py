@@ -26,9 +26,9 @@ from support.ledgers import (
 from bulk_pec.domain import references
 from bulk_pec.domain.receipts import FINAL_AFTER, RECEIPTS, Evidence, ReceiptKind
 from bulk_pec.domain.states import Delivery
-from bulk_pec.ledger.inbox import Harvested, Mail
+from bulk_pec.ledger.inbox.inbox import Harvested, Mail
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.runs import Run
 
 _NAMES = count(1)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.ledgers import NOW, Desk, a_row, new_run, query, recount
 
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.runs import Run
 
 
 def _load(ledger: Ledger, batches: Sequence[Sequence[str]], name: str = "giugno") -> Run:

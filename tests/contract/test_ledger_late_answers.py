@@ -32,9 +32,9 @@ from support.ledgers import (
 from bulk_pec.domain.outcomes import Outcome, Verdict
 from bulk_pec.domain.receipts import RECEIPTS, ReceiptKind
 from bulk_pec.domain.states import MessageState
-from bulk_pec.ledger import counts
-from bulk_pec.ledger.claims import PendingMessage
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.outbox.claims import PendingMessage
+from bulk_pec.ledger.runs import counts
 
 LATER = Outcome(Verdict.SENT, "Sent", status=201, message_id="2020082699999999")
 

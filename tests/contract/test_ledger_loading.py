@@ -28,8 +28,8 @@ from bulk_pec.domain.exits import ExitCode
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.states import RunState, SetAside
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.loading import BLOCK, NewRow, RefusedRow
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.loading import BLOCK, NewRow, RefusedRow
+from bulk_pec.ledger.runs.runs import Run
 
 ODD = (
     'O\'Brien "Mario"',

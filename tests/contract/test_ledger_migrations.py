@@ -34,11 +34,11 @@ from bulk_pec.domain.errors import ConfigError, UsageError
 from bulk_pec.domain.exits import ExitCode
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.registrations import Registration
-from bulk_pec.ledger import migrate
-from bulk_pec.ledger.database import Database
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.registrations import News
-from bulk_pec.ledger.schema import SCHEMA_VERSION, metadata
+from bulk_pec.ledger.registry.registrations import News
+from bulk_pec.ledger.store import migrate
+from bulk_pec.ledger.store.database import Database
+from bulk_pec.ledger.store.schema import SCHEMA_VERSION, metadata
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

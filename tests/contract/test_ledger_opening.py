@@ -18,7 +18,7 @@ from support.ledgers import a_row, load, open_ledger, opened, query
 from bulk_pec.domain.errors import ConfigError, LedgerBusy, LedgerError, UsageError
 from bulk_pec.domain.exits import ExitCode
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.schema import SCHEMA_VERSION, metadata
+from bulk_pec.ledger.store.schema import SCHEMA_VERSION, metadata
 
 
 def _set_version(url: str, version: str) -> None:

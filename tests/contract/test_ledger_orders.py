@@ -23,9 +23,9 @@ from support.ledgers import (
 from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.outcomes import Outcome
 from bulk_pec.domain.states import RunState
-from bulk_pec.ledger import orders
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.orders import Obeyed, Order, Word
+from bulk_pec.ledger.runs import orders
+from bulk_pec.ledger.runs.orders import Obeyed, Order, Word
 
 LATER = NOW + HOUR
 

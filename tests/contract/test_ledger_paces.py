@@ -9,8 +9,8 @@ import pytest
 from support.ledgers import NOW, Desk, load, opened, query
 
 from bulk_pec.domain.slots import SECOND, Box, Slot, Wanted, interval
-from bulk_pec.ledger.attempts import Refusal
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.outbox.attempts import Refusal
 
 PACE_NOW = NOW * 1000
 """The same moment in microseconds; on Postgres the database's own clock counts."""

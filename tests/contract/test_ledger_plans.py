@@ -28,10 +28,10 @@ from support.plans import BIG, watched
 from bulk_pec.domain.inbox import InboxItem
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.subjects import subject_digest
-from bulk_pec.ledger.attempts import Closing
-from bulk_pec.ledger.claims import PendingMessage
-from bulk_pec.ledger.mails import Harvested
-from bulk_pec.ledger.repeats import Repeats
+from bulk_pec.ledger.inbox.mails import Harvested
+from bulk_pec.ledger.outbox.attempts import Closing
+from bulk_pec.ledger.outbox.claims import PendingMessage
+from bulk_pec.ledger.runs.repeats import Repeats
 from bulk_pec.receipts.reading import read
 
 SIZE = 100_000

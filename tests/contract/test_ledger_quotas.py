@@ -20,9 +20,9 @@ from support.ledgers import (
 from bulk_pec.domain.growth import Due, Growth, learnt
 from bulk_pec.domain.inbox import Quota
 from bulk_pec.domain.receipts import ReceiptKind
-from bulk_pec.ledger.claims import PendingMessage
+from bulk_pec.ledger.inbox.quotas import Quotas
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.quotas import Quotas
+from bulk_pec.ledger.outbox.claims import PendingMessage
 
 DAY = 24 * HOUR
 

@@ -13,7 +13,7 @@ from support.ledgers import HOUR, NOW, open_ledger, query
 
 from bulk_pec.domain.registrations import Registration
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.registrations import AHEAD, News, Registrations, Remembered, Sighting
+from bulk_pec.ledger.registry.registrations import AHEAD, News, Registrations, Remembered, Sighting
 
 LIVE, REHEARSAL = "https://pec.openapi.it", "http://127.0.0.1:8025"
 ID, OTHER = "6040e4613a716838dc4eee0e", "6040c9df3a716838dc4eede4"

@@ -12,9 +12,9 @@ from support.ledgers import NOW, REJECTED, Desk, a_row, load, new_run, query, re
 from bulk_pec.domain.errors import ListRefused
 from bulk_pec.domain.states import MessageState
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.loading import Loading, NewRow
-from bulk_pec.ledger.repeats import Repeats
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.loading import Loading, NewRow
+from bulk_pec.ledger.runs.repeats import Repeats
+from bulk_pec.ledger.runs.runs import Run
 
 OTHER = "c" * 64
 NOT_SAID = {MessageState.REJECTED, MessageState.CANCELLED, MessageState.ABANDONED}

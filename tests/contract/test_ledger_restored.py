@@ -23,9 +23,9 @@ from support.ledgers import (
 from bulk_pec.domain.outcomes import Outcome
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.states import RunState
-from bulk_pec.ledger.doubts import Decision, Operator
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Restored
+from bulk_pec.ledger.outbox.doubts import Decision, Operator
+from bulk_pec.ledger.runs.runs import Restored
 
 LATER = NOW + HOUR
 

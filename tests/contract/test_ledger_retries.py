@@ -24,12 +24,12 @@ from support.ledgers import (
 
 from bulk_pec.domain.errors import ListRefused
 from bulk_pec.domain.receipts import ReceiptKind
-from bulk_pec.ledger.doubts import Decision, Operator
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.loading import NewRun
-from bulk_pec.ledger.orders import Order, Word
-from bulk_pec.ledger.retries import Class
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.outbox.doubts import Decision, Operator
+from bulk_pec.ledger.runs.loading import NewRun
+from bulk_pec.ledger.runs.orders import Order, Word
+from bulk_pec.ledger.runs.retries import Class
+from bulk_pec.ledger.runs.runs import Run
 
 LATER = NOW + 3 * HOUR
 ROWS = {Class.REJECTED: 1, Class.UNDELIVERED: 2, Class.NOT_ACCEPTED: 3, Class.OVERDUE: 4, Class.ABANDONED: 5}
@@ -141,7 +141,7 @@ def test_nothing_left_to_send_makes_no_run(ledger: Ledger, old: Run) -> None:
 
 def test_a_run_of_many_pages(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows are read a page at a time, in order, each once."""
-    monkeypatch.setattr("bulk_pec.ledger.retries._PAGE", 3)
+    monkeypatch.setattr("bulk_pec.ledger.runs.retries._PAGE", 3)
     desk = Desk.of(ledger, load(ledger, [a_row(number) for number in range(1, 9)]))
     for pending in desk.pending():
         desk.sent(pending, REJECTED)

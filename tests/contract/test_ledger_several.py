@@ -24,9 +24,9 @@ from support.ledgers import (
 )
 
 from bulk_pec.domain.receipts import FINAL_AFTER, RECEIPTS, Evidence, Heard, ReceiptKind
-from bulk_pec.ledger.doubts import Operator
-from bulk_pec.ledger.inbox import Mail
+from bulk_pec.ledger.inbox.inbox import Mail
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.outbox.doubts import Operator
 
 THREE = "uno@example.org, due@example.org; Tre@Example.NET uno@example.org"
 """Three addresses, one of them twice, as a list may write them."""

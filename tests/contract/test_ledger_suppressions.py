@@ -25,7 +25,7 @@ from bulk_pec.domain.addresses import canonical
 from bulk_pec.domain.errors import ListRefused
 from bulk_pec.domain.states import RunState, SetAside
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.suppressions import Suppression
+from bulk_pec.ledger.runs.suppressions import Suppression
 
 WHY = "opted out"
 

@@ -24,9 +24,9 @@ from bulk_pec.domain.inbox import InboxItem
 from bulk_pec.domain.outcomes import Outcome
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.subjects import message_id_of
-from bulk_pec.ledger.doubts import Decision, Operator
-from bulk_pec.ledger.inbox import Mail
+from bulk_pec.ledger.inbox.inbox import Mail
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.outbox.doubts import Decision, Operator
 
 A, B = "2020082610003492", "2020082610009999"
 SECOND = replace(SENT, message_id=B)

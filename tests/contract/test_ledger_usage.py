@@ -26,9 +26,9 @@ from support.ledgers import (
 from bulk_pec.domain.calendar import Calendar
 from bulk_pec.domain.caps import Account, Caps, Limits
 from bulk_pec.domain.outcomes import Outcome
-from bulk_pec.ledger.attempts import Closing, Refusal, Tick
-from bulk_pec.ledger.claims import PendingMessage
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.outbox.attempts import Closing, Refusal, Tick
+from bulk_pec.ledger.outbox.claims import PendingMessage
 
 PERIOD = Calendar("Europe/Rome").period
 DAY = 86_400_000

@@ -26,7 +26,7 @@ from bulk_pec.domain.errors import ConfigError, UsageError
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.states import RunState, SetAside
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.loading import RefusedRow
+from bulk_pec.ledger.runs.loading import RefusedRow
 
 SERVICE = "https://ws.example.com"
 

@@ -32,11 +32,11 @@ from bulk_pec.domain import references
 from bulk_pec.domain.inbox import InboxItem
 from bulk_pec.domain.outcomes import Outcome, Verdict
 from bulk_pec.domain.subjects import subject_digest
-from bulk_pec.ledger.attempts import Closing
-from bulk_pec.ledger.claims import PendingMessage
+from bulk_pec.ledger.inbox.mails import Harvested, Mail
+from bulk_pec.ledger.inbox.waiting import CLOCK_MARGIN, SHARED
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.mails import Harvested, Mail
-from bulk_pec.ledger.waiting import CLOCK_MARGIN, SHARED
+from bulk_pec.ledger.outbox.attempts import Closing
+from bulk_pec.ledger.outbox.claims import PendingMessage
 from bulk_pec.receipts.reading import read
 
 OURS = "Società: avviso n. 7"
@@ -277,7 +277,7 @@ def test_two_acceptances_by_one_id_are_no_twin_and_by_two_are(desk: Desk) -> Non
 
 def test_many_are_matched_in_parts(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many wait, each transaction looks at some of them, and none is left out."""
-    monkeypatch.setattr("bulk_pec.ledger.waiting._MOST", 2)
+    monkeypatch.setattr("bulk_pec.ledger.inbox.waiting._MOST", 2)
     desk = Desk.of(ledger, load(ledger, 5))
     mails = []
     for number, pending in enumerate(desk.pending()):

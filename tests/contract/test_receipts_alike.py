@@ -16,10 +16,10 @@ from support.ledgers import query
 from bulk_pec.domain.inbox import InboxItem, InboxPage
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.domain.receipts import ReceiptKind
-from bulk_pec.ledger.harvests import Walk
+from bulk_pec.ledger.inbox.harvests import Walk
+from bulk_pec.ledger.inbox.mails import Mail
+from bulk_pec.ledger.inbox.sightings import Page, Row, take
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.mails import Mail
-from bulk_pec.ledger.sightings import Page, Row, take
 from bulk_pec.receipts.harvest import Harvest, Harvester
 from bulk_pec.sending.committer import LedgerThread
 

@@ -15,7 +15,7 @@ from bulk_pec.domain.errors import ProviderUnavailable
 from bulk_pec.domain.inbox import InboxItem
 from bulk_pec.domain.references import draw
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.receipts.harvest import Harvest, Harvester
 from bulk_pec.sending.committer import LedgerThread
 

@@ -10,8 +10,8 @@ from support.errands import bench
 from support.ledgers import open_ledger
 
 from bulk_pec.domain.causes import Cause
-from bulk_pec.ledger.archiving import Entry
-from bulk_pec.ledger.kept import Kept
+from bulk_pec.ledger.inbox.archiving import Entry
+from bulk_pec.ledger.inbox.kept import Kept
 from bulk_pec.ledger.ledger import Ledger
 
 pytestmark = [pytest.mark.anyio, pytest.mark.postgres]

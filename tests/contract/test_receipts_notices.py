@@ -8,7 +8,7 @@ from support.inboxes import BOX
 from support.ledgers import query
 
 from bulk_pec.domain.causes import Cause
-from bulk_pec.ledger.kept import MOST_MISSES
+from bulk_pec.ledger.inbox.kept import MOST_MISSES
 from bulk_pec.ledger.ledger import Ledger
 
 pytestmark = pytest.mark.anyio

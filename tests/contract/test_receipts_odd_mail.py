@@ -9,8 +9,8 @@ import httpx
 import pytest
 from support.ledgers import MAILBOX, Desk, harvest, load, message, query, recount
 
+from bulk_pec.ledger.inbox.mails import Mail
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.mails import Mail
 from bulk_pec.provider.parsing import page_of
 from bulk_pec.receipts.reading import read
 from bulk_pec.sandbox.options import SandboxOptions

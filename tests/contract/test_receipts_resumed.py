@@ -15,9 +15,9 @@ from support.ledgers import open_ledger, query
 from bulk_pec.domain.errors import ProviderUnavailable
 from bulk_pec.domain.inbox import InboxPage
 from bulk_pec.domain.letters import Mailbox
-from bulk_pec.ledger.harvests import WalkEnd
+from bulk_pec.ledger.inbox.harvests import WalkEnd
+from bulk_pec.ledger.inbox.sightings import Page
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.sightings import Page
 from bulk_pec.receipts.harvest import Harvest, Harvester
 from bulk_pec.receipts.reading import read
 from bulk_pec.sending.committer import LedgerThread

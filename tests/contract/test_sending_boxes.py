@@ -14,8 +14,8 @@ from support.sending import REJECTED, SENT, Room, room
 from bulk_pec.domain.caps import Caps, Limits
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.outcomes import Verdict
-from bulk_pec.ledger.attempts import Refusal
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.outbox.attempts import Refusal
 from bulk_pec.sending.boxes import Boxes
 from bulk_pec.sending.committer import LedgerThread
 from bulk_pec.sending.health import Health

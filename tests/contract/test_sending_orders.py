@@ -15,9 +15,9 @@ from support.sending import SENT, Room, room
 
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.receipts import ReceiptKind
-from bulk_pec.ledger.control import Control
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.orders import Order, Word
+from bulk_pec.ledger.runs.control import Control
+from bulk_pec.ledger.runs.orders import Order, Word
 from bulk_pec.sending.options import Sent
 from bulk_pec.sending.orders import Orders
 from bulk_pec.sending.stops import Stops

@@ -21,13 +21,13 @@ from support.plans import watched
 
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.states import SetAside
-from bulk_pec.ledger.doubts import Decision, Operator
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.loading import NewRow, RefusedRow
-from bulk_pec.ledger.orders import Order, Word
-from bulk_pec.ledger.retries import Class
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.tracing import By, Match
+from bulk_pec.ledger.outbox.doubts import Decision, Operator
+from bulk_pec.ledger.proof.tracing import By, Match
+from bulk_pec.ledger.runs.loading import NewRow, RefusedRow
+from bulk_pec.ledger.runs.orders import Order, Word
+from bulk_pec.ledger.runs.retries import Class
+from bulk_pec.ledger.runs.runs import Run
 
 ANNA = Person("0451", "Anna.Rossi@Example.org", "Anna")
 BEA = Person("0452", "bea@example.org", "Bea")

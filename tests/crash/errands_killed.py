@@ -19,8 +19,8 @@ import anyio
 from bulk_pec import shipped
 from bulk_pec.clock import SystemClock
 from bulk_pec.domain.letters import Mailbox, Secret
-from bulk_pec.ledger.archiving import Archiving
-from bulk_pec.ledger.clearing import Clearing
+from bulk_pec.ledger.inbox.archiving import Archiving
+from bulk_pec.ledger.inbox.clearing import Clearing
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.provider.client import PecClient
 from bulk_pec.provider.transport import open_http

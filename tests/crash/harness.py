@@ -15,8 +15,8 @@ from typing import Any
 
 from bulk_pec import shipped
 from bulk_pec.domain.errors import UsageError
-from bulk_pec.ledger.checking import Checking
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.proof.checking import Checking
 
 WITNESS = Path(__file__).parents[1] / "support" / "witness.py"
 COMMAND_TIMEOUT = 120.0

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bulk_pec.cli.main import main
-from bulk_pec.ledger import counts
-from bulk_pec.ledger.attempts import Attempts
-from bulk_pec.ledger.inbox import Inbox
+from bulk_pec.ledger.inbox.inbox import Inbox
+from bulk_pec.ledger.outbox.attempts import Attempts
+from bulk_pec.ledger.runs import counts
 from bulk_pec.provider import client, wire
 from bulk_pec.provider.transport import Post
 

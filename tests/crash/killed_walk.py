@@ -22,7 +22,7 @@ from support.inboxes import BOX, NOW, MemoryInbox
 from support.ledgers import open_ledger, query
 
 from bulk_pec.clock import SystemClock
-from bulk_pec.ledger.inbox import Inbox
+from bulk_pec.ledger.inbox.inbox import Inbox
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.receipts.harvest import Harvester
 from bulk_pec.sending.committer import LedgerThread

@@ -17,9 +17,9 @@ from crash import errands_killed
 from support.ledgers import a_row, load, open_ledger, query
 
 from bulk_pec.domain.outcomes import Outcome, Verdict
-from bulk_pec.ledger.attempts import Closing, Intent
-from bulk_pec.ledger.checking import Checking
 from bulk_pec.ledger.ledger import Ledger
+from bulk_pec.ledger.outbox.attempts import Closing, Intent
+from bulk_pec.ledger.proof.checking import Checking
 from bulk_pec.receipts.papers import folder_of
 from bulk_pec.receipts.verifying import verify
 from bulk_pec.sandbox.options import SandboxOptions

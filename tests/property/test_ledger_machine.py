@@ -39,11 +39,11 @@ from bulk_pec.domain.caps import Caps, Limits
 from bulk_pec.domain.outcomes import Outcome
 from bulk_pec.domain.receipts import RECEIPTS, ReceiptKind
 from bulk_pec.domain.states import RunState
-from bulk_pec.ledger.attempts import Closing, Intent, Refusal, Tick
-from bulk_pec.ledger.doubts import Doubt, Operator
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.workers import Worker
+from bulk_pec.ledger.outbox.attempts import Closing, Intent, Refusal, Tick
+from bulk_pec.ledger.outbox.doubts import Doubt, Operator
+from bulk_pec.ledger.outbox.workers import Worker
+from bulk_pec.ledger.runs.runs import Run
 
 MESSAGES = 4
 PRICES = (50_000, 70_000)

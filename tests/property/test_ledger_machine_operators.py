@@ -15,13 +15,13 @@ from property.test_ledger_machine import MESSAGES, Attempt, LedgerMachine
 from support.ledgers import HOUR, NOW, THROTTLED, Desk, a_row, load, message, open_ledger
 
 from bulk_pec.domain.states import RunState
-from bulk_pec.ledger.attempts import Closing, Intent
-from bulk_pec.ledger.checking import Checking
-from bulk_pec.ledger.doubts import Decision, Doubt, Operator
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.orders import Order, Word
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.schema import metadata
+from bulk_pec.ledger.outbox.attempts import Closing, Intent
+from bulk_pec.ledger.outbox.doubts import Decision, Doubt, Operator
+from bulk_pec.ledger.proof.checking import Checking
+from bulk_pec.ledger.runs.orders import Order, Word
+from bulk_pec.ledger.runs.runs import Run
+from bulk_pec.ledger.store.schema import metadata
 
 BY = Operator("the machine")
 EXPIRES = {1: NOW + HOUR, 2: NOW + 3 * HOUR}

@@ -16,7 +16,7 @@ from bulk_pec.composing import Composer, Templates, digest_of
 from bulk_pec.domain.outcomes import Outcome, Verdict
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.reporting import dossier
 from bulk_pec.reporting.dossier_zip import MANIFEST, Binder
 from bulk_pec.reporting.manifests import canonical

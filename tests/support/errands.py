@@ -15,9 +15,9 @@ from support.ledgers import a_row, load, message, query, recount
 
 from bulk_pec.domain.letters import Secret
 from bulk_pec.domain.outcomes import Outcome, Verdict
-from bulk_pec.ledger.attempts import Closing, Intent
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.outbox.attempts import Closing, Intent
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.provider.client import PecClient
 from bulk_pec.provider.reading import Patience
 from bulk_pec.provider.transport import open_http

@@ -16,9 +16,9 @@ from support.ledgers import IN_DOUBT, SENT, message, recount
 from bulk_pec.domain.inbox import InboxItem, InboxPage, Quota
 from bulk_pec.domain.letters import Mailbox, Secret
 from bulk_pec.domain.outcomes import Outcome
-from bulk_pec.ledger.attempts import Closing, Intent
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.outbox.attempts import Closing, Intent
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.receipts.calls import Books
 from bulk_pec.receipts.harvest import Harvester
 from bulk_pec.receipts.settle import Policy, Settled, SettleOptions, Settler

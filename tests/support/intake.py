@@ -18,7 +18,7 @@ from bulk_pec.cli.loading import load
 from bulk_pec.cli.plan import planned
 from bulk_pec.cli.session import Session
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.planning import Plan
 from bulk_pec.reporting.export import write
 

@@ -20,14 +20,14 @@ from bulk_pec.domain.inbox import InboxItem
 from bulk_pec.domain.outcomes import Outcome, Verdict
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.states import Delivery, MessageState, SetAside
-from bulk_pec.ledger.attempts import NO_LIMITS, Closing, Intent
-from bulk_pec.ledger.claims import Block, PendingMessage
-from bulk_pec.ledger.database import Mode
-from bulk_pec.ledger.inbox import Mail, WalkEnd
+from bulk_pec.ledger.inbox.inbox import Mail, WalkEnd
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.loading import NewRow, NewRun
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.workers import Worker
+from bulk_pec.ledger.outbox.attempts import NO_LIMITS, Closing, Intent
+from bulk_pec.ledger.outbox.claims import Block, PendingMessage
+from bulk_pec.ledger.outbox.workers import Worker
+from bulk_pec.ledger.runs.loading import NewRow, NewRun
+from bulk_pec.ledger.runs.runs import Run
+from bulk_pec.ledger.store.database import Mode
 
 NOW = 1_800_000_000_000
 """A moment in 2027, in milliseconds since the epoch: the tests' "now"."""

@@ -24,7 +24,7 @@ from bulk_pec.domain.exits import Exit
 from bulk_pec.domain.letters import Mailbox, Secret
 from bulk_pec.domain.outcomes import Outcome
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.nightly import Limits, Parts, Provider, Rounds, Rules
 from bulk_pec.provider.client import PecClient
 from bulk_pec.receipts.listing import PacedListing

@@ -20,8 +20,8 @@ from bulk_pec.domain.caps import NO_CAPS, Caps
 from bulk_pec.domain.letters import Secret
 from bulk_pec.domain.outcomes import Outcome
 from bulk_pec.ledger.ledger import Ledger
-from bulk_pec.ledger.loading import NewRow, NewRun
-from bulk_pec.ledger.runs import Run
+from bulk_pec.ledger.runs.loading import NewRow, NewRun
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.provider.client import PecClient
 from bulk_pec.provider.transport import open_http
 from bulk_pec.sending.engine import Engine

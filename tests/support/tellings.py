@@ -7,8 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bulk_pec.domain.states import RunState
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.stories import Attempt, Message, Receipt, Story
+from bulk_pec.ledger.proof.stories import Attempt, Message, Receipt, Story
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.reporting.outlook import Prospects, next_step
 
 NOW = 1_800_000_000_000

@@ -17,7 +17,7 @@ from bulk_pec import __version__
 from bulk_pec.cli.main import app
 from bulk_pec.domain.exits import Exit, ExitCode, Reason
 from bulk_pec.domain.outcomes import Stop, Verdict, state_after
-from bulk_pec.ledger.schema import SCHEMA_VERSION
+from bulk_pec.ledger.store.schema import SCHEMA_VERSION
 from bulk_pec.provider.outcomes import _STATUS
 from bulk_pec.receipts import settle
 from bulk_pec.sandbox.arguments import parser

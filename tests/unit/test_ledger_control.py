@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bulk_pec.domain.errors import LedgerError
-from bulk_pec.ledger.control import Control
-from bulk_pec.ledger.orders import Order, Word
+from bulk_pec.ledger.runs.control import Control
+from bulk_pec.ledger.runs.orders import Order, Word
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulk_pec.ledger.canaries import Canary, CanaryState
+from bulk_pec.ledger.outbox.canaries import Canary, CanaryState
 from bulk_pec.nightly.canary import Verdict, judge
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulk_pec.domain.receipts import ReceiptKind
-from bulk_pec.ledger.kept import Kept
+from bulk_pec.ledger.inbox.kept import Kept
 from bulk_pec.provider.parsing import MailText
 from bulk_pec.receipts.chain import FILE, ArchiveFailed, Chain, Link
 from bulk_pec.receipts.papers import folder_of, keep, paper, read_back

@@ -13,8 +13,8 @@ from bulk_pec.domain.outcomes import Verdict
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.settlements import Settlement
 from bulk_pec.domain.states import Delivery, MessageState, RunState, SetAside
-from bulk_pec.ledger.canaries import CanaryState
-from bulk_pec.ledger.stories import Aside, Kin, RunOrder, Story
+from bulk_pec.ledger.outbox.canaries import CanaryState
+from bulk_pec.ledger.proof.stories import Aside, Kin, RunOrder, Story
 from bulk_pec.reporting.account import account
 from bulk_pec.reporting.explanation import explained, explained_aside
 from bulk_pec.reporting.outlook import next_of_aside

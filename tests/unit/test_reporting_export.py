@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from bulk_pec.domain.errors import LedgerError, UsageError
-from bulk_pec.ledger.views import RowView
+from bulk_pec.ledger.proof.views import RowView
 from bulk_pec.reporting.export import COLUMNS, header, record, write
 
 AT = 1_800_000_000_000

@@ -119,7 +119,7 @@ def test_no_term_of_art_is_borrowed() -> None:
 def test_the_ledger_s_settlements_are_known() -> None:
     """Every word that the ledger writes as a settlement has its sentence here."""
     written = set()
-    for path in LEDGER.glob("*.py"):
+    for path in LEDGER.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         written |= set(re.findall(r"SET settlement = '(\w+)'", text))
         written |= set(re.findall(r"settlement = '(\w+)'", text))

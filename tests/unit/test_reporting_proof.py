@@ -11,7 +11,7 @@ from support.tellings import ATTEMPT, HOUR, NOW, RECEIPT, ROME, story, then
 from bulk_pec.domain.causes import Cause
 from bulk_pec.domain.outcomes import Verdict
 from bulk_pec.domain.states import Delivery, MessageState
-from bulk_pec.ledger.stories import Story
+from bulk_pec.ledger.proof.stories import Story
 from bulk_pec.reporting.account import account
 from bulk_pec.reporting.explanation import explained
 from bulk_pec.reporting.timeline import timeline

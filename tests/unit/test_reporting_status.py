@@ -11,9 +11,9 @@ import pytest
 
 from bulk_pec.domain.causes import Cause
 from bulk_pec.domain.states import Delivery, MessageState, RunState
-from bulk_pec.ledger.canaries import Canary, CanaryState
-from bulk_pec.ledger.runs import Run
-from bulk_pec.ledger.views import Figures
+from bulk_pec.ledger.outbox.canaries import Canary, CanaryState
+from bulk_pec.ledger.proof.views import Figures
+from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.reporting.status import Filling, Terms, document, iso, text
 
 NOW = 1_800_000_000_000

@@ -11,7 +11,20 @@ import pytest
 ROOMS = Path(__file__).resolve().parents[2] / "bulk_pec"
 
 
-@pytest.mark.parametrize("room", ["cli", "ledger", "nightly"])
+@pytest.mark.parametrize(
+    "room",
+    [
+        "cli",
+        "ledger",
+        "ledger/inbox",
+        "ledger/outbox",
+        "ledger/proof",
+        "ledger/registry",
+        "ledger/runs",
+        "ledger/store",
+        "nightly",
+    ],
+)
 def test_a_rooms_table_is_its_folder(room: str) -> None:
     """Each module stands once in the docstring of its room, and what stands there exists."""
     front = ROOMS / room / "__init__.py"

@@ -14,8 +14,8 @@ from support.inboxes import HandClock
 from support.ledgers import IN_DOUBT, SENT, Desk, attempts, load, message, open_ledger, query
 
 from bulk_pec.domain.errors import LedgerError
-from bulk_pec.ledger.attempts import Closing, Intent, Refusal
-from bulk_pec.ledger.claims import PendingMessage
+from bulk_pec.ledger.outbox.attempts import Closing, Intent, Refusal
+from bulk_pec.ledger.outbox.claims import PendingMessage
 from bulk_pec.sending.committer import Committer, LedgerThread
 
 pytestmark = pytest.mark.anyio

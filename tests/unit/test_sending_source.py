@@ -13,7 +13,7 @@ from support.inboxes import HandClock
 from support.ledgers import THROTTLED, Desk, load, open_ledger, query
 
 from bulk_pec.domain.exits import Reason
-from bulk_pec.ledger.claims import PendingMessage
+from bulk_pec.ledger.outbox.claims import PendingMessage
 from bulk_pec.sending.committer import LedgerThread
 from bulk_pec.sending.source import Source
 from bulk_pec.sending.stops import Stops

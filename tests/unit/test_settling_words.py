@@ -6,7 +6,7 @@ import pytest
 
 from bulk_pec.cli.settling import check_acknowledging, check_meant, decision_of
 from bulk_pec.domain.errors import UsageError
-from bulk_pec.ledger.doubts import Decision
+from bulk_pec.ledger.outbox.doubts import Decision
 
 
 def test_no_flag_decides_nothing() -> None:

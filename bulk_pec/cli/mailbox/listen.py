@@ -18,7 +18,7 @@ from bulk_pec.domain.registrations import Registration
 from bulk_pec.domain.words import counted
 
 if TYPE_CHECKING:
-    from bulk_pec.ledger.database import Mode
+    from bulk_pec.ledger.store.database import Mode
     from bulk_pec.registry.listener import Door
 
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 = a free one.", metavar="N")]
@@ -145,7 +145,7 @@ class _Receiver:
 
     def _record(self, found: Registration, at: int) -> bool:
         """Keep it, if there is anything new in it: a run that starts finds the ledger taken only for that."""
-        from bulk_pec.ledger.registrations import News
+        from bulk_pec.ledger.registry.registrations import News
 
         with suppress(UsageError), self._session.ledger("read") as ledger:  # somebody may have moved it
             if ledger.registrations(self._service).knows(found, at):
