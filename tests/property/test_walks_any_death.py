@@ -10,7 +10,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support.inboxes import BOX, MINUTE, HandClock, MemoryInbox, Shape
 from support.ledgers import open_ledger, query
@@ -166,6 +166,11 @@ def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def _live(world: World, nights: list[Night]) -> None:
+    """Pass the nights, then two calm ones; the second reads a few pages and finds nothing.
+
+    It reads one page more where two mails alike stand on both sides of a border: whether anything has moved
+    is told by the other page only.
+    """
     for night in nights:
         await world.pass_night(night)
     calm = Night(0, {}, None, alike=False)
@@ -175,11 +180,12 @@ async def _live(world: World, nights: list[Night]) -> None:
     assert again.new == 0
     shape = world.inbox.shape
     if shape.total(10) == 10 and not shape.repeats_last:
-        assert again.pages <= 3
+        assert again.pages <= 3 + any(night.alike for night in nights)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(shape=SHAPES, nights=NIGHTS)
+@example(Shape(empty_zero=True), [Night(24, {1: 2}, None, alike=True)])
 def test_every_mail_is_recorded_once_and_none_is_missed(
     empty_ledger: Path, tmp_path: Path, shape: Shape, nights: list[Night]
 ) -> None:
