@@ -9,7 +9,7 @@ PROCESSES := $(shell $(PYTHON) -c "import os; print(min(4, (os.cpu_count() or 1)
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types contracts strace soak bench peers lock wheel clean
+.PHONY: help install demo test check lint types contracts strace soak search bench peers lock wheel clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,11 @@ strace: $(STAMP) ## the intent reaches the disk before the request leaves (needs
 
 soak: $(STAMP) ## the long crash test: random SIGKILLs for SOAK_KILLS rounds
 	BULK_PEC_TEST_SOAK_KILLS=$${SOAK_KILLS:-200} $(BIN)/python -m pytest -m "not strace" tests/crash -k soak
+
+search: $(STAMP) ## the property tests on examples of chance, for SEARCH_ROUNDS rounds or until one fails
+	for round in $$(seq $${SEARCH_ROUNDS:-10}); do \
+	  BULK_PEC_TEST_SEARCH=1 $(BIN)/python -m pytest tests/property -n $(PROCESSES) || exit; \
+	done
 
 bench: $(STAMP) ## ratios of docs/performance.md, measured side by side (minutes; needs about 7 GiB of disk)
 	$(BIN)/python -m benchmarks

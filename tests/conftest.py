@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
@@ -18,9 +19,16 @@ from bulk_pec.ledger.ledger import Ledger
 
 
 def pytest_configure() -> None:
-    """Signals mean to the commands under test what they mean at a terminal, also under nohup or in a job."""
+    """Signals mean to the commands under test what they mean at a terminal, also under nohup or in a job.
+
+    Properties are tried on the same examples each time, so that a red run speaks of the change; `make search`
+    looks for new ones.
+    """
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    hypothesis.settings.register_profile("same examples", derandomize=True)
+    if not os.environ.get("BULK_PEC_TEST_SEARCH"):
+        hypothesis.settings.load_profile("same examples")
 
 
 @pytest.hookimpl(wrapper=True)
