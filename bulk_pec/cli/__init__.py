@@ -1,9 +1,6 @@
-"""The command line: one file a command, and the only room that wires the others together.
+"""The command line: the only room that wires the others together. Each command has its file in `commands/`.
 
-A command's file has its name: run.py, load.py, send.py, reconcile.py, status.py, export.py, explain.py,
-dossier.py, plan.py, preview.py, test_send.py, settle.py, retry.py, pause.py, resume.py, cancel.py,
-suppress.py, quota.py, doctor.py, ledger.py, archive.py, init.py, sandbox.py, demo.py; `mailbox` is a room of
-its own. What they share:
+What they share:
 
 | file | responsibility |
 |---|---|

@@ -22,6 +22,7 @@ from bulk_pec.composing.proofs import Proof
 from bulk_pec.config import RecipientsSettings
 from bulk_pec.domain.addresses import canonicals
 from bulk_pec.domain.errors import ListRefused, UsageError
+from bulk_pec.domain.exits import Reason
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.planning import Kind, LetterFacts, ListFacts, RowProblem
@@ -86,6 +87,13 @@ def examine(
         reader.read(known, None if run is not None else letters.templates.digest)
         reader.tell(known)
         return _examined(session.config().settings.recipients, found, known, run)
+
+
+def reason_of(examined: Examined) -> Reason:
+    """65 for what loading would refuse, with the whole plan; but invalid rows are 3, however many."""
+    if examined.refusal is not None and not examined.only_invalid:
+        return Reason.DATA
+    return Reason.ATTENTION if examined.listed.invalid else Reason.COMPLETE
 
 
 def _ledger(session: Session, stack: ExitStack, *, write: bool) -> Ledger | None:

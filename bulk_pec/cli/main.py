@@ -8,7 +8,7 @@ import sys
 import typer
 
 from bulk_pec import __version__
-from bulk_pec.cli import (
+from bulk_pec.cli.commands import (
     archive,
     cancel,
     demo,

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bulk_pec.cli import forecasting, validity
-from bulk_pec.cli.examining import examine
-from bulk_pec.cli.plan import reason_of
+from bulk_pec.cli.examining import examine, reason_of
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.cli.space import known_room
 from bulk_pec.cli.unchanged import check_same

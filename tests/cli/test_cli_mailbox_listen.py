@@ -17,7 +17,7 @@ import pytest
 from support.commands import TOKEN, Running, Shell, asked, good, refused
 from support.ledgers import open_ledger
 
-from bulk_pec.cli.mailbox.listen import _is_loopback
+from bulk_pec.cli.commands.mailbox.listen import _is_loopback
 
 ADDRESS = "ufficio@pecmassiva.com"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -11,7 +11,7 @@ import pytest
 from support.calls import Desk
 from support.commands import PASSWORD, SECRETS, seen
 
-from bulk_pec.cli.quota import WIDE, Fullness, bar, paragraph
+from bulk_pec.cli.commands.quota import WIDE, Fullness, bar, paragraph
 from bulk_pec.cli.session import Session
 from bulk_pec.cli.space import free_by_mailbox
 from bulk_pec.clock import SystemClock

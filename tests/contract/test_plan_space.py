@@ -8,8 +8,8 @@ import pytest
 from support.intake import Home
 from support.ledgers import load
 
+from bulk_pec.cli.commands.plan import planned
 from bulk_pec.cli.forecasting import terms
-from bulk_pec.cli.plan import planned
 from bulk_pec.cli.space import free_by_mailbox
 from bulk_pec.clock import SystemClock
 from bulk_pec.domain.inbox import Quota

@@ -12,10 +12,10 @@ from pathlib import Path
 from support.ledgers import open_ledger
 
 from bulk_pec.cli import wiring
+from bulk_pec.cli.commands.plan import planned
 from bulk_pec.cli.enquiring import Enriched, enriched
 from bulk_pec.cli.examining import Examined, examine
 from bulk_pec.cli.loading import load
-from bulk_pec.cli.plan import planned
 from bulk_pec.cli.session import Session
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs.runs import Run

@@ -10,10 +10,10 @@ import pytest
 from support.intake import Home
 from support.ledgers import NOW
 
+from bulk_pec.cli.commands.plan import planned
 from bulk_pec.cli.examining import Examined, examine
 from bulk_pec.cli.findings import HEADER, KEPT
 from bulk_pec.cli.loading import load
-from bulk_pec.cli.plan import planned
 from bulk_pec.domain.errors import ListRefused, UsageError
 from bulk_pec.planning import document, text
 

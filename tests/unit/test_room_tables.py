@@ -15,6 +15,8 @@ ROOMS = Path(__file__).resolve().parents[2] / "bulk_pec"
     "room",
     [
         "cli",
+        "cli/commands",
+        "cli/commands/mailbox",
         "ledger",
         "ledger/inbox",
         "ledger/outbox",

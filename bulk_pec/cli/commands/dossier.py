@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bulk_pec.cli.command import command
-from bulk_pec.cli.explain import OfRun
+from bulk_pec.cli.commands.explain import OfRun
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.states import SetAside

@@ -65,7 +65,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _play(session: Session) -> Result:
-    from bulk_pec.cli.run import nightly
+    from bulk_pec.cli.commands.run import nightly
 
     sample = shipped.path("samples/avvisi.csv")
     result = nightly(session, sample, "demo", yes=True)

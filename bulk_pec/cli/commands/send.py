@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from bulk_pec.cli.command import Run, Yes, command
-from bulk_pec.cli.run import DryRun, MaxDuration, MaxMessages, Until, Wait, agreed, limits_of
+from bulk_pec.cli.commands.run import DryRun, MaxDuration, MaxMessages, Until, Wait, agreed, limits_of
 from bulk_pec.cli.session import Result, Session
 
 

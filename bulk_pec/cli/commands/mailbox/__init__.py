@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import typer
 
-from bulk_pec.cli.mailbox import activate, check, form, listen, renew, revoke, show, wait
-from bulk_pec.cli.mailbox.list import register as add_list
-from bulk_pec.cli.mailbox.register import register as add_register
+from bulk_pec.cli.commands.mailbox import activate, check, form, listen, renew, revoke, show, wait
+from bulk_pec.cli.commands.mailbox.list import register as add_list
+from bulk_pec.cli.commands.mailbox.register import register as add_register
 
 
 def register(app: typer.Typer) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from bulk_pec.cli.command import ListFile, command
 from bulk_pec.cli.session import Result, Session
-from bulk_pec.domain.exits import Exit, Reason
+from bulk_pec.domain.exits import Exit
 
 if TYPE_CHECKING:
     from bulk_pec.cli.examining import Examined
@@ -40,20 +40,13 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> Result:
         """Check every row, letter and attachment, and foretell the run; sends nothing, calls nobody."""
-        from bulk_pec.cli.examining import examine
+        from bulk_pec.cli.examining import examine, reason_of
         from bulk_pec.planning import document, text
 
         examined = examine(session, file, rejects_path=rejects, ask=lookups, problems_path=problems)
         found = planned(session, examined, _asked(session) if lookups else {})
         words = text(found, whole=session.verbose)
         return Result(document(found), words, Exit.of(reason_of(examined)), error=examined.refusal)
-
-
-def reason_of(examined: Examined) -> Reason:
-    """65 for what loading would refuse, with the whole plan; but invalid rows are 3, however many."""
-    if examined.refusal is not None and not examined.only_invalid:
-        return Reason.DATA
-    return Reason.ATTENTION if examined.listed.invalid else Reason.COMPLETE
 
 
 def _asked(session: Session) -> dict[str, int]:

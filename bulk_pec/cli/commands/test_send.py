@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bulk_pec.cli.command import ListFile, Yes, command
-from bulk_pec.cli.preview import Row
+from bulk_pec.cli.commands.preview import Row
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.domain.errors import ListRefused, UsageError
 
@@ -33,9 +33,9 @@ def register(app: typer.Typer) -> None:
     ) -> Result:
         """Send one row's message to yourself: a run of its own, recorded, with a reference of its own."""
         from bulk_pec.cli import wiring
+        from bulk_pec.cli.commands.run import confirm
         from bulk_pec.cli.job import Job, Limits
         from bulk_pec.cli.picking import as_known, pick
-        from bulk_pec.cli.run import confirm
 
         config = session.config()
         config.sendable()
