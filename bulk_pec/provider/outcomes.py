@@ -186,8 +186,8 @@ def _envelope(body: bytes | None) -> dict[str, object] | None:
 
 
 def _message_id(value: object) -> str | None:
-    """The provider's token: one word; a number is taken as its digits. Failures put SMTP errors here."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    """The provider's token: one word, or the digits of a number above 0. Failures put SMTP errors here."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         value = str(value)
     if not isinstance(value, str):
         return None

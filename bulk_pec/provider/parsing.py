@@ -86,9 +86,18 @@ def _loads(text: str) -> Any:
         pass
     try:
         # The standard library also takes lone surrogates and raw control characters inside a text.
-        return _mended(json.loads(text, strict=False))
+        return _mended(json.loads(text, strict=False, parse_constant=_no_json))
     except ValueError:
         return None
+
+
+def _no_json(word: str) -> None:
+    """NaN and Infinity, which the standard library takes, are no JSON (RFC 8259, 6).
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(word)
 
 
 def _is_deep(text: str) -> bool:

@@ -243,7 +243,17 @@ class Walk:
             number, lowest_known = await self._descend(number)
         if not lowest_known:
             await Stretch(self._read_down, self._record).walk(range(number - 1, -1, -1))
+            await self._once_more()
         self.both_ends = True
+
+    async def _once_more(self) -> None:
+        """Forward again, to the first page that was wholly known before the walk.
+
+        On the way back mail can be missed: where the newest is first, one that comes meanwhile pushes another
+        from a page that is next onto one that was just read. Forward the same only shows it twice.
+        """
+        self._before, self._same = None, 1
+        await Stretch(self._read_forward, self._record).walk(count(1 if self._first_page == 1 else 0))
 
     async def _climb(self, number: int) -> None:
         """Read upwards from a page that held mail until an empty one."""
@@ -391,8 +401,10 @@ class Walk:
 
     def _see(self, page: Page) -> None:
         first, last = (page.number, page.mails[0].fingerprint), (page.number, page.mails[-1].fingerprint)
-        self._first = min(self._first or first, first)
-        self._last = max(self._last or last, last)
+        if self._first is None or first[0] <= self._first[0]:
+            self._first = first
+        if self._last is None or last[0] >= self._last[0]:
+            self._last = last
 
 
 def _no_less(before: int | None, after: int | None) -> bool:

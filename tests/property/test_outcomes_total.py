@@ -75,6 +75,7 @@ def test_every_answer_is_in_one_row(status: int, body: bytes | None, header: str
 @example(status=200, envelope={"success": False, "message": {"error": "no"}}, twice=False)
 @example(status=200, envelope={"success": False, "message": ["MySQL Error 1205"]}, twice=True)
 @example(status=201, envelope={"success": True, "sent": 0, "message_id": "1"}, twice=False)
+@example(status=200, envelope={"success": None, "message_id": 0}, twice=False)
 def test_a_2xx_is_what_the_table_says_of_its_body(
     status: int, envelope: dict[str, object], twice: bool
 ) -> None:

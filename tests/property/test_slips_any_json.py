@@ -6,7 +6,7 @@ import json
 import random
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bulk_pec.provider import parsing, slips
@@ -29,6 +29,8 @@ def test_valid_json_reads_the_same(value: object, indent: int | str | None, asci
 
 
 @given(st.text(max_size=60) | st.text(st.sampled_from('{}[],:"\\ 1a'), max_size=60))
+@example("NaN")
+@example("[-Infinity]")
 def test_what_the_strict_reader_takes_is_never_read_otherwise(text: str) -> None:
     """Any text: if it can be read strictly, mending has no say."""
     strict = parsing.decode(text.encode())

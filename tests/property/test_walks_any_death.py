@@ -186,6 +186,10 @@ async def _live(world: World, nights: list[Night]) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(shape=SHAPES, nights=NIGHTS)
 @example(Shape(empty_zero=True), [Night(24, {1: 2}, None, alike=True)])
+@example(
+    Shape(empty_zero=True),
+    [Night(25, {}, None, alike=False), Night(25, {1: 1, 4: 25, 8: 1}, None, alike=False)],
+)
 def test_every_mail_is_recorded_once_and_none_is_missed(
     empty_ledger: Path, tmp_path: Path, shape: Shape, nights: list[Night]
 ) -> None:
