@@ -18,7 +18,7 @@ from bulk_pec.sending.committer import LedgerThread
 
 pytestmark = pytest.mark.anyio
 
-READS = range(1, 11)
+READS = range(1, 10)
 """Of one walk: before which of them mail comes."""
 SHAPES = {
     "base 1, newest first": Shape(),
