@@ -3,9 +3,9 @@
 The provider does not say whether pages begin at 0 or 1, which end is the newest, or how many there
 truly are; new mail shifts pages while we read. So the walk goes forward from the first page until an empty
 page or one wholly known before the walk began; then, unless it saw the whole box, backward from the last page
-until it meets known mail there too. New mail at either end is so found, whichever end that is. A way back that
-found new mail is followed by one more forward: what was pushed past it meanwhile stands near the first page. If
-the box has grown by more than that, mail was put in between, and the walk reads the whole box.
+until it meets known mail there too. New mail at either end is so found, whichever end that is. A way back
+that found new mail is followed by one more forward: what was pushed past it meanwhile stands near the first
+page. If the box has grown by more than that, mail was put in between, and the walk reads the whole box.
 
 A walk that dies is carried on: the next reads from the first page to what the dead one had recorded, then
 from where that one had got to. That nothing stands in between is told by the page it goes on with, which must
