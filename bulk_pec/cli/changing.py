@@ -24,6 +24,8 @@ IN_DOUBT = Exit(ExitCode.ATTENTION, Reason.IN_DOUBT)
 def change(session: Session, request: Callable[[Registry], Awaitable[Answer]]) -> Answer:
     """Make the one request that changes something. Ended by a signal, it is in doubt: never "run it again".
 
+    Unless the signal comes before the request is begun: then nothing has left, and it is one like any other.
+
     Once there is an answer no signal ends the command: what was paid for is kept and told.
 
     Args:
@@ -32,16 +34,22 @@ def change(session: Session, request: Callable[[Registry], Awaitable[Answer]]) -
 
     Raises:
         BulkPecError: Nothing was changed: it could not be asked, or took neither token nor wallet.
+        KeyboardInterrupt: Nothing was asked.
     """
     answers: list[Answer] = []
+    begun = False
 
     async def once(opened: Registry) -> None:
+        nonlocal begun
+        begun = True
         answers.append(await request(opened))
         deafen()
 
     try:
         registrar.ask(session, once)
     except KeyboardInterrupt:
+        if not begun:
+            raise
         deafen()
         answers.append(InDoubt("it was interrupted before an answer had come"))
     except Exception:

@@ -93,16 +93,17 @@ class Errand:
 
         Raises:
             BulkPecError: Nothing was sent or nothing was changed; or the ledger cannot be written.
+            KeyboardInterrupt: A signal came before anything was sent.
         """
         try:
             self._open()
+            answer = changing.change(self._session, request)
         except InTheWay as way:
             return way.result()
-        try:
-            answer = changing.change(self._session, request)
-        except BulkPecError:
-            also = partial(self._close, word="not_sent")
-            changing.kept(self._session, also=also, changed=False)
+        except (BulkPecError, KeyboardInterrupt):
+            if self._id:
+                also = partial(self._close, word="not_sent")
+                changing.kept(self._session, also=also, changed=False)
             raise
         return changing.ended(
             self._session,
