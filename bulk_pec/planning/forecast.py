@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from bulk_pec.domain.calendar import Calendar
 from bulk_pec.planning.limits import Limit, MailboxLimits, Speed, Work
-from bulk_pec.planning.walk import Course, Night, Walk
+from bulk_pec.planning.walk import CalendarWalk, Course, Night
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Conditions:
 
     def course(self) -> Course:
         """How a run goes under them."""
-        return Walk(self.work, self.speed, self.calendar, self.mailboxes, self.now_ms).course()
+        return CalendarWalk(self.work, self.speed, self.calendar, self.mailboxes, self.now_ms).course()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def start_ends(found: Forecast, *, waits: bool, most: int | None = None) -> int 
     given = found.conditions
     if not given.work.messages:
         return None
-    walk = Walk(given.work, given.speed, given.calendar, given.mailboxes, given.now_ms, most=most)
+    walk = CalendarWalk(given.work, given.speed, given.calendar, given.mailboxes, given.now_ms, most=most)
     return walk.course().end_ms if waits else walk.first_end()
 
 

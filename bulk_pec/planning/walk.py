@@ -85,7 +85,7 @@ class _Segment:
         return low
 
 
-class Walk:
+class CalendarWalk:
     """A walk over the calendar.
 
     Args:

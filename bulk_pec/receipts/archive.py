@@ -31,7 +31,7 @@ from bulk_pec.domain.inbox import InboxItem
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.domain.words import counted
 from bulk_pec.ledger.inbox.archiving import STRIDE, Entry
-from bulk_pec.ledger.inbox.harvests import Walk
+from bulk_pec.ledger.inbox.harvests import WalkEntry
 from bulk_pec.ledger.inbox.kept import NOTICES, Kept
 from bulk_pec.ledger.inbox.sightings import Page
 from bulk_pec.ledger.ledger import Ledger
@@ -196,7 +196,7 @@ class Archivist:
         items = await self._on_disk(lambda: [shelf.read(link) for link in links])
         page = Page(0, tuple(read(item) for item in items if item is not None))
         harvest = await self._call(self._inbox.begin, shelf.mailbox_id, self._clock.now())
-        walk, now = Walk(harvest, shelf.mailbox_id, (harvest,)), self._clock.now()
+        walk, now = WalkEntry(harvest, shelf.mailbox_id, (harvest,)), self._clock.now()
         found = await self._call(self._inbox.record, walk, [page], now, past_known=True, searched=True)
         shelf.strange += found.added.strange
 

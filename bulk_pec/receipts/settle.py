@@ -21,7 +21,8 @@ from typing import Any
 from bulk_pec.clock import Clock
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.domain.receipts import RECEIPTS, ReceiptKind
-from bulk_pec.ledger.inbox.inbox import Mail, Page, Walk
+from bulk_pec.ledger.inbox.harvests import WalkEntry
+from bulk_pec.ledger.inbox.inbox import Mail, Page
 from bulk_pec.ledger.outbox.doubts import Doubt, Doubts, GoodHarvest
 from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.receipts.calls import Books
@@ -235,7 +236,7 @@ class Settler:
         if not any(page.mails for page in speaking):
             return False
         harvest = await self._call(self._inbox.begin, doubt.mailbox_id, self._clock.now())
-        walk = Walk(harvest, doubt.mailbox_id, (harvest,))
+        walk = WalkEntry(harvest, doubt.mailbox_id, (harvest,))
         await self._call(
             self._inbox.record, walk, speaking, self._clock.now(), past_known=True, searched=True
         )

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from bulk_pec.clock import Clock
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.domain.receipts import RECEIPTS
-from bulk_pec.ledger.inbox.harvests import Walk
+from bulk_pec.ledger.inbox.harvests import WalkEntry
 from bulk_pec.ledger.inbox.inbox import Inbox, Recorded
 from bulk_pec.ledger.inbox.mails import Mail
 from bulk_pec.ledger.inbox.sightings import Page
@@ -84,11 +84,11 @@ class StragglerDesk:
             await self._call(self._stragglers.asked, straggler.message, self._clock.now())
         return asked, matched
 
-    async def _record(self, mailbox_id: int, walk: Walk | None, found: list[Mail]) -> Recorded:
+    async def _record(self, mailbox_id: int, walk: WalkEntry | None, found: list[Mail]) -> Recorded:
         """As after a search: under a walk that never becomes complete, for nothing is said of the inbox."""
         if walk is None:
             harvest = await self._call(self._inbox.begin, mailbox_id, self._clock.now())
-            walk = Walk(harvest, mailbox_id, (harvest,))
+            walk = WalkEntry(harvest, mailbox_id, (harvest,))
         page, now = Page(0, tuple(found)), self._clock.now()
         return await self._call(self._inbox.record, walk, [page], now, past_known=True, searched=True)
 

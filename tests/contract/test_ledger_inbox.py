@@ -22,6 +22,7 @@ from support.ledgers import (
     query,
     recount,
 )
+from support.walks import add_page, known_before
 
 from bulk_pec.domain import references
 from bulk_pec.domain.receipts import FINAL_AFTER, RECEIPTS, Evidence, ReceiptKind
@@ -57,40 +58,40 @@ def test_a_page_is_known_only_once_its_walk_is_complete(ledger: Ledger) -> None:
     """While the walk goes on, and to itself, nothing of it is known; to the next walk all of it is."""
     box, mails = ledger.inbox.mailbox_id(MAILBOX), _mails(3)
     walk = ledger.inbox.begin(box, NOW)
-    ledger.inbox.add_page(walk, box, mails, NOW)
-    assert ledger.inbox.known_before(walk, box, mails) == set()
+    add_page(ledger, walk, box, mails, NOW)
+    assert known_before(ledger, walk, box, mails) == set()
     ledger.inbox.complete(walk, box, end(), NOW + 1)
     later = ledger.inbox.begin(box, NOW + 2)
-    assert ledger.inbox.known_before(later, box, [*mails, *_mails(2)]) == {one.fingerprint for one in mails}
+    assert known_before(ledger, later, box, [*mails, *_mails(2)]) == {one.fingerprint for one in mails}
 
 
 def test_what_a_dead_walk_read_is_not_known(ledger: Ledger) -> None:
     """A walk that died is walked again: its pages stop no later walk."""
     box, mails = ledger.inbox.mailbox_id(MAILBOX), _mails(3)
-    ledger.inbox.add_page(ledger.inbox.begin(box, NOW), box, mails, NOW)
+    add_page(ledger, ledger.inbox.begin(box, NOW), box, mails, NOW)
     later = ledger.inbox.begin(box, NOW + HOUR)
-    assert ledger.inbox.known_before(later, box, mails) == set()
+    assert known_before(ledger, later, box, mails) == set()
 
 
 def test_the_pages_of_a_dead_walk_are_adopted_by_the_next(ledger: Ledger) -> None:
     """Mail that a dead walk recorded is not new, but becomes known with the walk that read it again."""
     box, mails = ledger.inbox.mailbox_id(MAILBOX), _mails(3)
-    ledger.inbox.add_page(ledger.inbox.begin(box, NOW), box, mails, NOW)
+    add_page(ledger, ledger.inbox.begin(box, NOW), box, mails, NOW)
     second = ledger.inbox.begin(box, NOW + HOUR)
-    assert ledger.inbox.add_page(second, box, mails, NOW + HOUR) == Harvested(new=0, matched=0)
+    assert add_page(ledger, second, box, mails, NOW + HOUR) == Harvested(new=0, matched=0)
     ledger.inbox.complete(second, box, end(), NOW + HOUR + 1)
     third = ledger.inbox.begin(box, NOW + 2 * HOUR)
-    assert ledger.inbox.known_before(third, box, mails) == {one.fingerprint for one in mails}
+    assert known_before(ledger, third, box, mails) == {one.fingerprint for one in mails}
 
 
 def test_a_walk_that_ended_after_this_one_began_makes_nothing_known_to_it(ledger: Ledger) -> None:
     """Known means known before this walk began: another host's that ends meanwhile cannot cut it short."""
     box, mails = ledger.inbox.mailbox_id(MAILBOX), _mails(3)
     other = ledger.inbox.begin(box, NOW)
-    ledger.inbox.add_page(other, box, mails, NOW)
+    add_page(ledger, other, box, mails, NOW)
     mine = ledger.inbox.begin(box, NOW + 10)
     ledger.inbox.complete(other, box, end(), NOW + 20)
-    assert ledger.inbox.known_before(mine, box, mails) == set()
+    assert known_before(ledger, mine, box, mails) == set()
 
 
 def test_what_is_known_in_one_mailbox_is_not_in_another(ledger: Ledger) -> None:
@@ -100,10 +101,10 @@ def test_what_is_known_in_one_mailbox_is_not_in_another(ledger: Ledger) -> None:
     shifted = replace(first, item=replace(first.item, item_id="another id"))
     harvest(ledger, one, [first], NOW)
     walk = ledger.inbox.begin(other, NOW + HOUR)
-    assert ledger.inbox.known_before(walk, other, [first]) == set()
-    assert [ledger.inbox.add_page(walk, other, [mail], NOW + HOUR).new for mail in (first, shifted)] == [1, 0]
+    assert known_before(ledger, walk, other, [first]) == set()
+    assert [add_page(ledger, walk, other, [mail], NOW + HOUR).new for mail in (first, shifted)] == [1, 0]
     again = ledger.inbox.begin(one, NOW + HOUR)
-    assert ledger.inbox.known_before(again, one, [shifted]) == {first.fingerprint}
+    assert known_before(ledger, again, one, [shifted]) == {first.fingerprint}
     assert query(ledger, "SELECT mailbox_id FROM receipts ORDER BY id") == [
         {"mailbox_id": one},
         {"mailbox_id": other},
@@ -194,7 +195,7 @@ def _naming(kind: ReceiptKind, *named: str) -> Mail:
 
 def _page(desk: Desk, mails: list[Mail], now: int = NOW + HOUR) -> Harvested:
     walk = desk.ledger.inbox.begin(desk.mailbox, now)
-    return desk.ledger.inbox.add_page(walk, desk.mailbox, mails, now)
+    return add_page(desk.ledger, walk, desk.mailbox, mails, now)
 
 
 def test_the_last_reference_that_the_ledger_knows_is_the_one(desk: Desk) -> None:

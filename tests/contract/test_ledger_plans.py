@@ -24,6 +24,7 @@ from support.ledgers import (
     open_ledger,
 )
 from support.plans import BIG, watched
+from support.walks import add_page, known_before
 
 from bulk_pec.domain.inbox import InboxItem
 from bulk_pec.domain.receipts import ReceiptKind
@@ -82,7 +83,7 @@ def _try(desk: Desk, batch: list[PendingMessage], now: int) -> None:
     ledger.attempts.tick(desk.worker, [], closings, now + 1)
     walk = ledger.inbox.begin(desk.mailbox, now)
     mails = [mail(ReceiptKind.ACCEPTED, one.reference) for one in batch[:-25]]
-    ledger.inbox.add_page(walk, desk.mailbox, mails, now + 2)
+    add_page(ledger, walk, desk.mailbox, mails, now + 2)
     ledger.inbox.complete(walk, desk.mailbox, end(), now + 3)
 
 
@@ -128,8 +129,8 @@ def test_a_page_of_receipts(desk: Desk) -> None:
     page = [mail(ReceiptKind.DELIVERED, doubted.reference), mail(ReceiptKind.FOREIGN, None)]
     walk = desk.ledger.inbox.begin(desk.mailbox, NOW + HOUR)
     with watched(desk.ledger) as explained:
-        desk.ledger.inbox.known_before(walk, desk.mailbox, page)
-        assert desk.ledger.inbox.add_page(walk, desk.mailbox, page, NOW + HOUR).matched == 1
+        known_before(desk.ledger, walk, desk.mailbox, page)
+        assert add_page(desk.ledger, walk, desk.mailbox, page, NOW + HOUR).matched == 1
         desk.ledger.inbox.complete(walk, desk.mailbox, end(), NOW + HOUR)
         desk.ledger.inbox.last_total(desk.mailbox)
     assert explained.scans() == []
@@ -177,7 +178,7 @@ def test_matching_what_waits_for_its_message_id(desk: Desk) -> None:
         desk.ledger.attempts.tick(desk.worker, [], [Closing(attempt, pending.id, sent, NOW)], NOW)
         item = InboxItem("7", "posta-certificata@example.net", f"CONSEGNA: {ours} {sent.message_id}", "", NOW)
         walk = desk.ledger.inbox.begin(desk.mailbox, NOW)
-        desk.ledger.inbox.add_page(walk, desk.mailbox, [read(item)], NOW)
+        add_page(desk.ledger, walk, desk.mailbox, [read(item)], NOW)
         assert desk.ledger.inbox.match_waiting(desk.mailbox, NOW).matched == 1
     assert explained.scans() == []
     assert any("ix_attempts_named" in line for _, plan in explained.plans() for line in plan)

@@ -27,6 +27,7 @@ from support.ledgers import (
     query,
     recount,
 )
+from support.walks import add_page
 
 from bulk_pec.domain import references
 from bulk_pec.domain.inbox import InboxItem
@@ -317,7 +318,7 @@ def test_without_such_messages_nothing_is_looked_at(ledger: Ledger) -> None:
     desk = Desk.of(ledger, load(ledger, 1))
     desk.sent(desk.pending()[0])
     walk = ledger.inbox.begin(desk.mailbox, NOW)
-    ledger.inbox.add_page(walk, desk.mailbox, [_receipt(f"{OURS} {MESSAGE_ID}")], NOW)
+    add_page(ledger, walk, desk.mailbox, [_receipt(f"{OURS} {MESSAGE_ID}")], NOW)
     ledger.inbox.complete(walk, desk.mailbox, end(), NOW + 1)
     assert ledger.inbox.match_waiting(desk.mailbox, NOW) == Harvested(0, 0)
     assert ledger.inbox.match_waiting(ledger.inbox.mailbox_id(MAILBOX), NOW) == Harvested(0, 0)

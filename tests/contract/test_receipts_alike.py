@@ -16,7 +16,7 @@ from support.ledgers import query
 from bulk_pec.domain.inbox import InboxItem, InboxPage
 from bulk_pec.domain.letters import Mailbox
 from bulk_pec.domain.receipts import ReceiptKind
-from bulk_pec.ledger.inbox.harvests import Walk
+from bulk_pec.ledger.inbox.harvests import WalkEntry
 from bulk_pec.ledger.inbox.mails import Mail
 from bulk_pec.ledger.inbox.sightings import Page, Row, take
 from bulk_pec.ledger.ledger import Ledger
@@ -233,9 +233,9 @@ def test_one_alike_over_a_border_is_no_proof_that_ids_move() -> None:
         for one in "78"
     ]
     known = Row("7", 1, known=True, ended=True, matched=True)
-    walk, rows = Walk(2, 1, (2,)), {ends[0].fingerprint: known}
+    walk, rows = WalkEntry(2, 1, (2,)), {ends[0].fingerprint: known}
     taken = take(walk, [Page(1, (ends[0],)), Page(2, (ends[1],))], rows, past_known=True)
     assert (taken.renamed, taken.moved) == (False, {})
     known.counted_by = None
-    later = take(Walk(3, 1, (3,)), [Page(1, (ends[1],))], rows, past_known=True)
+    later = take(WalkEntry(3, 1, (3,)), [Page(1, (ends[1],))], rows, past_known=True)
     assert later.renamed, "first seen by its walk, under another id"

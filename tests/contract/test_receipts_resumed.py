@@ -11,6 +11,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 from support.inboxes import BOX, MINUTE, SIZE, HandClock, MemoryInbox, Shape
 from support.ledgers import open_ledger, query
+from support.walks import known_before
 
 from bulk_pec.domain.errors import ProviderUnavailable
 from bulk_pec.domain.inbox import InboxPage
@@ -231,13 +232,13 @@ async def test_a_walk_that_lives_is_not_cut_short_by_one_that_carries_it_on(ledg
     lives = inbox.record(lives, pages[6:7], 1006, positioned=True).walk
     late = inbox.begin(lives.mailbox_id, 1007)
     known = [
-        len(inbox.known_before(late, lives.mailbox_id, page.mails)) == SIZE
+        len(known_before(ledger, late, lives.mailbox_id, page.mails)) == SIZE
         for page in (*pages[:4], *pages[4:7])
     ]
     assert known == [True] * 4 + [False] * 3
     inbox.complete(lives.id, lives.mailbox_id, END, 1008, head=lives.own[-1])
     latest = inbox.begin(lives.mailbox_id, 1009)
-    assert all(len(inbox.known_before(latest, lives.mailbox_id, page.mails)) == SIZE for page in pages[:7])
+    assert all(len(known_before(ledger, latest, lives.mailbox_id, page.mails)) == SIZE for page in pages[:7])
     assert [walk["id"] for walk in room.walks() if walk["complete"]] == [lives.id, carried.id]
 
 

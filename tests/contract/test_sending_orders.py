@@ -12,6 +12,7 @@ import pytest
 from support.fault_server import FaultServer, Wire
 from support.ledgers import MAILBOX, mail, opened, query, recount
 from support.sending import SENT, Room, room
+from support.walks import add_page
 
 from bulk_pec.domain.exits import Reason
 from bulk_pec.domain.receipts import ReceiptKind
@@ -139,7 +140,7 @@ async def test_a_ledger_that_is_an_older_copy(ledger: Ledger) -> None:
     references = [row["reference"] for row in query(ledger, "SELECT reference FROM messages ORDER BY id")]
     box = ledger.inbox.mailbox_id(MAILBOX)
     mails = [mail(ReceiptKind.ACCEPTED, reference) for reference in references[:12]]
-    ledger.inbox.add_page(ledger.inbox.begin(box, NOW), box, mails, NOW)
+    add_page(ledger, ledger.inbox.begin(box, NOW), box, mails, NOW)
     recount(ledger, ours.run)
     _orders(ours).look(ours.stops)
     assert (ours.stops.reason, ours.stops.held_back) == (Reason.ATTENTION, True)
@@ -157,7 +158,7 @@ async def test_another_run_of_an_older_copy(ledger: Ledger) -> None:
     ids = query(ledger, "SELECT reference FROM messages WHERE run_id = :run ORDER BY id", run=shown.run.id)
     box = ledger.inbox.mailbox_id(MAILBOX)
     mails = [mail(ReceiptKind.ACCEPTED, ids[1]["reference"])]
-    ledger.inbox.add_page(ledger.inbox.begin(box, NOW), box, mails, NOW)
+    add_page(ledger, ledger.inbox.begin(box, NOW), box, mails, NOW)
     _orders(ours).look(ours.stops)
     assert (ours.stops.reason, ours.stops.held_back) == (Reason.ATTENTION, True)
     assert "'altro elenco' (rows 2)" in ours.stops.note

@@ -33,6 +33,7 @@ from support.ledgers import (
     query,
     recount,
 )
+from support.walks import add_page
 
 from bulk_pec.domain.calendar import Calendar
 from bulk_pec.domain.caps import Caps, Limits
@@ -243,7 +244,7 @@ class LedgerMachine(RuleBasedStateMachine):
         walk = self.ledger.inbox.begin(self.desk.mailbox, self.tick())
         token = "2020082610003492" if shown else None
         one = mail(kind, self.references[identity], at=self.now, message_id=token)
-        matched = self.ledger.inbox.add_page(walk, self.desk.mailbox, [one], self.now).matched
+        matched = add_page(self.ledger, walk, self.desk.mailbox, [one], self.now).matched
         assert matched == (kind in RECEIPTS)
         if kind in RECEIPTS:
             assert self.states()[identity] == "sent"

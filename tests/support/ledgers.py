@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from support.walks import add_page
 
 from bulk_pec import shipped
 from bulk_pec.domain.caps import Limits
@@ -259,7 +260,7 @@ def end(**changed: Any) -> WalkEnd:
 def harvest(ledger: Ledger, mailbox: int, mails: Iterable[Mail], now: int = NOW + HOUR) -> int:
     """One whole walk that reads these mails on one page; how many receipts were matched."""
     walk = ledger.inbox.begin(mailbox, now)
-    added = ledger.inbox.add_page(walk, mailbox, list(mails), now)
+    added = add_page(ledger, walk, mailbox, list(mails), now)
     ledger.inbox.complete(walk, mailbox, end(), now + 1)
     return added.matched
 

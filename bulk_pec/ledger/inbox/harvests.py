@@ -69,7 +69,7 @@ class Dead:
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class WalkEntry:
     """A walk under way, as its ledger calls need it.
 
     Attributes:
@@ -98,7 +98,7 @@ class Outset:
         first_page: Where the mailbox's pages begin, if that is known: 0 or 1.
     """
 
-    walk: Walk
+    walk: WalkEntry
     total: int | None
     ends: tuple[str, ...]
     first_page: int | None
@@ -143,7 +143,7 @@ class Harvests:
             first_page = self._db.execute(connection, statement, mailbox=mailbox_id).scalar()
             total = self._of_last(connection, _TOTAL, mailbox_id, "AND total_right")
             ends = self._standing(connection, mailbox_id)
-        walk = Walk(harvest, mailbox_id, (harvest,), dead=dead)
+        walk = WalkEntry(harvest, mailbox_id, (harvest,), dead=dead)
         return Outset(walk, total, ends, first_page)
 
     def _dead(self, connection: Connection, mailbox_id: int) -> Dead | None:
@@ -159,7 +159,7 @@ class Harvests:
         rows = self._db.execute(connection, f"{_CHAIN} SELECT id FROM chain", head=found.id)
         return Dead(found.id, found.position, frozenset(row.id for row in rows))
 
-    def carry_on(self, walk: Walk, first: str, position: int) -> Walk | None:
+    def carry_on(self, walk: WalkEntry, first: str, position: int) -> WalkEntry | None:
         """Let a walk go on where the dead one had got to, if one of them recorded a mail.
 
         Args:
@@ -210,7 +210,7 @@ class Harvests:
         ).first()
         return taken is not None
 
-    def carried(self, walk: Walk) -> int:
+    def carried(self, walk: WalkEntry) -> int:
         """How many mails are the dead walk's that this one carries on, and were not read again by it."""
         if walk.dead is None:
             return 0
@@ -218,7 +218,7 @@ class Harvests:
             statement = f"{_CHAIN} SELECT SUM(h.mails) FROM harvests h JOIN chain ON chain.id = h.id"
             return int(self._db.execute(connection, statement, head=walk.dead.id).scalar() or 0)
 
-    def _hold(self, connection: Connection, walk: Walk) -> Walk:
+    def _hold(self, connection: Connection, walk: WalkEntry) -> WalkEntry:
         """Inside a transaction, first of all: make sure that nobody carried the walk on; else renumber it."""
         held = self._db.execute(
             connection,
@@ -239,8 +239,8 @@ class Harvests:
         return replace(walk, own=(*walk.own, int(again)))
 
     def _advance(
-        self, connection: Connection, walk: Walk, position: int | None, gained: Mapping[int, int]
-    ) -> Walk:
+        self, connection: Connection, walk: WalkEntry, position: int | None, gained: Mapping[int, int]
+    ) -> WalkEntry:
         """Inside a transaction that holds the walk: where it has got to, and whose rows have become whose."""
         self._db.execute(
             connection,
@@ -306,7 +306,7 @@ class Harvests:
             statement = "UPDATE mailboxes SET harvested_at = :now WHERE id = :mailbox"
             self._db.execute(connection, statement, now=now, mailbox=mailbox_id)
 
-    def note_fall(self, walk: Walk, now: int) -> None:
+    def note_fall(self, walk: WalkEntry, now: int) -> None:
         """The total fell while this walk read: mail may have slid onto pages that were already read.
 
         Written at once, so that a walk that dies leaves it: whoever carries it on must not believe its pages.

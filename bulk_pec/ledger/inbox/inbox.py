@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.states import Delivery
 from bulk_pec.ledger.inbox.folding import Folding, Heeded, heed
-from bulk_pec.ledger.inbox.harvests import Harvests, Walk, WalkEnd
+from bulk_pec.ledger.inbox.harvests import Harvests, WalkEnd, WalkEntry
 from bulk_pec.ledger.inbox.mails import Harvested, Mail, Place
 from bulk_pec.ledger.inbox.sightings import Page, Sightings, Taken, take
 from bulk_pec.ledger.runs import counts
@@ -23,7 +23,7 @@ from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.ledger.store import bulk
 from bulk_pec.ledger.store.database import Database
 
-__all__ = ["Harvested", "Inbox", "Mail", "Page", "Recorded", "Walk", "WalkEnd"]
+__all__ = ["Harvested", "Inbox", "Mail", "Page", "Recorded", "WalkEnd"]
 
 _TRIES = 3
 """How often pages are recorded anew when another host recorded one of their mails at the same moment."""
@@ -43,7 +43,7 @@ class Recorded:
         unseen: Those among these that the dead walk had not seen either.
     """
 
-    walk: Walk
+    walk: WalkEntry
     known: tuple[bool, ...]
     dead: tuple[bool, ...]
     added: Harvested
@@ -76,21 +76,9 @@ class Inbox(Harvests):
         self._folding = Folding(database)
         self._sightings = Sightings(database)
 
-    def known_before(self, harvest: int, mailbox_id: int, mails: Sequence[Mail]) -> set[str]:
-        """Fingerprints of those mails that a harvest which ended before this one began has seen."""
-        walk = Walk(harvest, mailbox_id, (harvest,))
-        with self._db.transaction() as connection:
-            rows = self._sightings.rows(connection, walk, mails)
-        return {one for one, row in rows.items() if row.known}
-
-    def add_page(self, harvest: int, mailbox_id: int, mails: Sequence[Mail], now: int) -> Harvested:
-        """Record one page of a walk that has no position, known or not; see `record`."""
-        walk, page = Walk(harvest, mailbox_id, (harvest,)), Page(0, tuple(mails))
-        return self.record(walk, [page], now, past_known=True).added
-
     def record(
         self,
-        walk: Walk,
+        walk: WalkEntry,
         pages: Sequence[Page],
         now: int,
         *,
@@ -117,7 +105,7 @@ class Inbox(Harvests):
                 continue
         return self._record(walk, pages, now, how)
 
-    def _record(self, walk: Walk, pages: Sequence[Page], now: int, how: _How) -> Recorded:
+    def _record(self, walk: WalkEntry, pages: Sequence[Page], now: int, how: _How) -> Recorded:
         with self._db.transaction() as connection:
             self._alone(connection, walk.mailbox_id)
             walk = self._hold(connection, walk)
@@ -143,7 +131,7 @@ class Inbox(Harvests):
             walk, tuple(taken.known), tuple(taken.dead), added, taken.counted, taken.unknown, taken.unseen
         )
 
-    def _insert(self, connection: Connection, walk: Walk, fresh: Sequence[Mail], heeded: Heeded) -> None:
+    def _insert(self, connection: Connection, walk: WalkEntry, fresh: Sequence[Mail], heeded: Heeded) -> None:
         """Record mails that have no row, each with the message it belongs to, if that is known.
 
         Raises:
@@ -167,7 +155,7 @@ class Inbox(Harvests):
         if inserted.rowcount != len(rows):
             raise _Raced
 
-    def _keep_up(self, connection: Connection, walk: Walk, taken: Taken) -> None:
+    def _keep_up(self, connection: Connection, walk: WalkEntry, taken: Taken) -> None:
         """What this walk changes of mails that have a row: whose they are, who counted them, their ids."""
         # A mail that stands there after its delete was asked for, before this walk began, has not gone.
         began = "(SELECT begun_at FROM harvests WHERE id = :walk)"
@@ -256,7 +244,7 @@ _RECEIPTS = bulk.Columns(
 )
 
 
-def _row(walk: Walk, mail: Mail) -> tuple[Any, ...]:
+def _row(walk: WalkEntry, mail: Mail) -> tuple[Any, ...]:
     item = mail.item
     return (
         walk.mailbox_id,
@@ -275,13 +263,13 @@ def _by_fingerprint(row: tuple[Any, ...]) -> str:
     return str(row[1])
 
 
-def _gained(walk: Walk, taken: Taken) -> dict[int, int]:
+def _gained(walk: WalkEntry, taken: Taken) -> dict[int, int]:
     """How many rows more, or fewer, each walk has."""
     gained = {harvest: -lost for harvest, lost in taken.losers.items()}
     return gained | {walk.own[-1]: len(taken.fresh) + len(taken.adopted)}
 
 
-def _last(walk: Walk, pages: Sequence[Page], taken: Taken, how: _How) -> int | None:
+def _last(walk: WalkEntry, pages: Sequence[Page], taken: Taken, how: _How) -> int | None:
     """The last page that was recorded: not one that was an end."""
     recorded = pages if how.past_known or not taken.known[-1] else pages[:-1]
     return recorded[-1].number if recorded else walk.position

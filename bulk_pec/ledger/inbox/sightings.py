@@ -16,7 +16,7 @@ from itertools import count
 from sqlalchemy import Connection
 
 from bulk_pec.domain.receipts import RECEIPTS
-from bulk_pec.ledger.inbox.harvests import Walk
+from bulk_pec.ledger.inbox.harvests import WalkEntry
 from bulk_pec.ledger.inbox.mails import Mail
 from bulk_pec.ledger.store.database import Database
 
@@ -111,7 +111,7 @@ class Sightings:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def rows(self, connection: Connection, walk: Walk, mails: Iterable[Mail]) -> dict[str, Row]:
+    def rows(self, connection: Connection, walk: WalkEntry, mails: Iterable[Mail]) -> dict[str, Row]:
         """The rows of these mails, by fingerprint; of those that look alike, all that may be meant."""
         shown: dict[str, str] = {}
         several: dict[str, int] = {}
@@ -129,7 +129,7 @@ class Sightings:
             number, most = most + 1, most * 2
         return rows
 
-    def _find(self, connection: Connection, walk: Walk, asked: Collection[str]) -> dict[str, Row]:
+    def _find(self, connection: Connection, walk: WalkEntry, asked: Collection[str]) -> dict[str, Row]:
         if not asked:
             return {}
         found = self._db.execute(
@@ -156,7 +156,7 @@ class Sightings:
         }
 
 
-def take(walk: Walk, pages: Sequence[Page], rows: dict[str, Row], *, past_known: bool) -> Taken:
+def take(walk: WalkEntry, pages: Sequence[Page], rows: dict[str, Row], *, past_known: bool) -> Taken:
     """What of these pages is to be written: of all of them, or of those before the first that is known.
 
     Args:
@@ -189,7 +189,7 @@ def _is_new(page: Page, rows: Mapping[str, Row]) -> bool:
     return len(shown) == len(page.mails) > 0 and not page.beside and rows.keys().isdisjoint(shown)
 
 
-def _record_new(taken: Taken, walk: Walk, page: Page, rows: dict[str, Row]) -> None:
+def _record_new(taken: Taken, walk: WalkEntry, page: Page, rows: dict[str, Row]) -> None:
     """What `_record` does, for such a page."""
     own, mails = walk.own[-1], page.mails
     rows |= {mail.fingerprint: Row(mail.item.item_id, own, matched=True) for mail in mails}
@@ -200,7 +200,7 @@ def _record_new(taken: Taken, walk: Walk, page: Page, rows: dict[str, Row]) -> N
     taken.dead.append(False)
 
 
-def _is_dead(walk: Walk, mails: Sequence[Mail], rows: Mapping[str, Row]) -> bool:
+def _is_dead(walk: WalkEntry, mails: Sequence[Mail], rows: Mapping[str, Row]) -> bool:
     """Whether the dead walk had read this page: what was not known long before bears its number."""
     if walk.dead is None:
         return False
@@ -240,7 +240,7 @@ def _numbers(one: str, ids: Sequence[str], rows: Mapping[str, Row]) -> dict[str,
     return numbers | {item_id: next(free) for item_id in ids if item_id not in numbers}
 
 
-def _record(taken: Taken, walk: Walk, listed: Sequence[Mail], rows: dict[str, Row]) -> None:
+def _record(taken: Taken, walk: WalkEntry, listed: Sequence[Mail], rows: dict[str, Row]) -> None:
     """Sort a page's mails by what is to be written of them, and count them."""
     counted: set[str] = set()
     for mail in listed:
@@ -264,7 +264,7 @@ def _record(taken: Taken, walk: Walk, listed: Sequence[Mail], rows: dict[str, Ro
     taken.counted += len(counted)
 
 
-def _count_again(taken: Taken, walk: Walk, one: str, row: Row) -> None:
+def _count_again(taken: Taken, walk: WalkEntry, one: str, row: Row) -> None:
     """Count a mail that another walk recorded; it becomes this walk's if that one never ended."""
     theirs = walk.dead is not None and row.harvest in walk.dead.chain
     if row.ended:
@@ -278,7 +278,7 @@ def _count_again(taken: Taken, walk: Walk, one: str, row: Row) -> None:
     taken.unseen += not (theirs or row.known)
 
 
-def _at_borders(walk: Walk, listed: Sequence[Mail], rows: Mapping[str, Row]) -> frozenset[str]:
+def _at_borders(walk: WalkEntry, listed: Sequence[Mail], rows: Mapping[str, Row]) -> frozenset[str]:
     """Of a page's first and last mail those that this walk has counted already, maybe on the page beside."""
     found = {mail.fingerprint: rows.get(mail.fingerprint) for mail in (*listed[:1], *listed[-1:])}
     return frozenset(
