@@ -299,17 +299,24 @@ class Walk:
         return pages
 
     async def _look_at_zero(self, pages: list[Page]) -> list[Page]:
-        """Page 0 was empty and page 1 is not: that is where they begin, or mail came just then."""
+        """Page 0 was empty and page 1 is not: that is where they begin, or mail came just then.
+
+        Then page 1 is read once more, behind page 0: what came in between may have been pushed onto it.
+        """
         zero = await self._read(0)
-        self._before = pages[-1]
         self._first_page = 0 if zero.mails else 1
-        return [zero, *pages] if zero.mails else pages
+        if zero.mails:
+            return [zero, await self._read(1)]
+        self._before = pages[-1]
+        return pages
 
     async def _read_up(self, number: int) -> list[Page]:
         """A page, none if it is empty; and those before it again that were not full, and yet not the last.
 
         Where the newest mail is last they have filled meanwhile: what came stands on them, and no later walk
-        would look there. If they have not, that is how many mails a page holds.
+        would look there. If they have not, that is how many mails a page holds. Where it is first, what they
+        showed was pushed on, and all that stands there now is for the next walk: recorded, it would make that
+        one believe that it knows what stands in between.
         """
         before, page = self._before, await self._read(number)
         if not page.mails or before is None or before.number != number - 1:
@@ -319,6 +326,8 @@ class Walk:
         pages = [await self._read(before.number), page]
         if alike(before.mails, pages[0].mails):
             self._full = len(before.mails)
+        elif not alike(before.mails, pages[0].mails[: len(before.mails)]):
+            pages = [page]
         else:
             while len(pages[0].mails) < self._full and pages[0].number > 0:
                 pages.insert(0, await self._read(pages[0].number - 1))

@@ -6,15 +6,21 @@ import anyio
 
 
 class Bell:
-    """Rung at every change; who waits from before the ring hears it."""
+    """Rung at every change; who waits from before the ring hears it.
 
-    __slots__ = ("_event",)
+    Attributes:
+        rings: How often it was rung: whoever was busy meanwhile can tell.
+    """
+
+    __slots__ = ("_event", "rings")
 
     def __init__(self) -> None:
+        self.rings = 0
         self._event: anyio.Event | None = None
 
     def ring(self) -> None:
         """Something has changed."""
+        self.rings += 1
         if self._event is not None:
             self._event.set()
             self._event = None

@@ -307,7 +307,8 @@ class Engine:
         box, wait = found.box, 0.0
         if isinstance(found.why, Refusal) and box is not None:
             if found.why is Refusal.PAUSED:
-                wait = await self._pace.look(box)
+                pause = await self._pace.look(box)
+                wait = pause if message.mailbox_id is not None else 0.0  # the others may be free
             else:
                 await self._room.short(found.why, box, found.units)
             if not self._stops.asked:

@@ -188,15 +188,17 @@ class Pace:
             if wanted is None or until < math.inf:
                 await self._change(until)
                 continue
+            rings = self._changed.rings
             with anyio.CancelScope(shield=True):
                 given = await self._timetable.allot(wanted, self._chain()[-1])
+            unheard = self._changed.rings > rings
             self._paused |= given.paused
             if given.alone and given.turns:
                 self._shift()
             self._wake()
             for turn in given.turns:
                 self._hand_out(turn)
-            if given.again is not None:
+            if given.again is not None and not unheard:  # else what was asked for is out of date
                 await self._change(given.again)
 
     def _chain(self) -> list[float]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+import anyio
 import pytest
 from support.fault_server import Act, FaultServer, Wire, answer
 from support.ledgers import query
@@ -286,3 +287,14 @@ async def test_a_mailbox_that_is_held_waits_and_goes_on(ledger: Ledger) -> None:
     assert (boxes.live(), len(told)) == ([one], 4)
     boxes.begun(one, 3)
     assert begun == [(one, 3)]
+
+
+async def test_a_pause_of_one_mailbox_holds_up_no_message_that_another_may_send(ledger: Ledger) -> None:
+    """Another process was told to pause: the intent is refused, and the message leaves from the free mailbox."""
+    ours = _two(ledger, 6)
+    ledger.paces.throttle(ours.boxes[0].id, 3600.0, ours.clock.now() * 1000, 0)
+    async with FaultServer(SENT) as server:
+        with anyio.fail_after(120):
+            done = await ours.send(server.url, concurrency=1)
+    assert (done.reason, ours.states()) == (None, {"sent": 6})
+    assert {attempt["mailbox_id"] for attempt in ours.attempts()} == {ours.boxes[1].id}

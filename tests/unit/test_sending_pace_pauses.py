@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 from support.paces import BOX, TICK, TINY, Bench, gaps, start_many, start_one
 from support.receiver import most_in_a_window
@@ -117,6 +118,29 @@ def test_a_pause_that_ends_between_two_looks_is_over(bench: Bench) -> None:
             assert await pace.approach(None) is not None
 
     bench.on(main, math.inf)
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_who_comes_while_slots_are_asked_for_is_not_overlooked(bench: Bench, turns: int) -> None:
+    """One mailbox pauses for an hour: whoever begins to wait for the other just then has its slot at once."""
+
+    async def main(pace: Pace, _: Stops) -> None:
+        began = anyio.current_time()
+        await pace.throttled(BOX, 3600.0, began)
+        starts: list[float] = []
+
+        async def other() -> None:
+            for _turn in range(turns):
+                await anyio.lowlevel.checkpoint()
+            await start_one(pace, starts, box=BOX + 1)
+            tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(pace.approach, BOX)
+            tasks.start_soon(other)
+        assert starts[0] - began < 5.0
+
+    bench.on(main, 1.0, limits=(None, None))
 
 
 def test_a_stop_of_claims_ends_the_approach_but_not_the_slot(bench: Bench) -> None:
