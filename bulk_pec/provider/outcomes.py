@@ -36,8 +36,13 @@ _STATUS: dict[int, tuple[Verdict, Stop | None]] = {
 }
 
 # "SQLSTATE", "PostgreSQL" and "errore interno" are meant as well; each only moves a message from
-# rejected to in doubt.
-_SERVER_ERROR = re.compile(r"sql|internal|\bintern[oai]\b|time[\s_-]*(?:d[\s_-]*)?out", re.IGNORECASE)
+# rejected to in doubt. "Mailbox unavailable" and "casella scaduta" are of the recipient's, and not meant.
+_SERVER_ERROR = re.compile(
+    r"sql|internal|\bintern[oai]\b|time[\s_-]*(?:d[\s_-]*)?out|tempo scaduto|server error|errore del server"
+    r"|database|deadlock|bad gateway|service (?:\w+ )?unavailable|conne(?:ction|ssione)",
+    re.IGNORECASE,
+)
+_TRUE = frozenset({"true", "1", "ok", "yes", "success", "si", "sì"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +136,11 @@ def _of_success(answer: Answer, asked: Asked, veil: Veil) -> Outcome:
     reply = _envelope(answer.body)
     if reply is None:
         return so(Verdict.IN_DOUBT, f"HTTP {answer.status} with a body that is no JSON object")
-    if reply.get("success") is False:
-        return so(*_of_failure(reply))
-    token = _message_id(reply.get("message_id"))
     count = _sent(reply.get("sent"))
-    if _like_false(reply.get("success")) or token is None or count is None or count < 1:
+    if reply.get("success") is False:
+        return so(*_of_failure(reply, count))
+    token = _message_id(reply.get("message_id"))
+    if not _is_yes(reply.get("success")) or token is None or count is None or count < 1:
         why = "names no message_id" if token is None else "does not say clearly that it was sent"
         return so(Verdict.IN_DOUBT, f"HTTP {answer.status}, but the answer {why}: {_said(reply)}")
     fewer = reply.get("sent") is not None and count < asked.recipients
@@ -144,9 +149,11 @@ def _of_success(answer: Answer, asked: Asked, veil: Veil) -> Outcome:
     return Outcome(Verdict.SENT, detail, status=answer.status, message_id=token, sent_to=sent_to, fewer=fewer)
 
 
-def _of_failure(reply: dict[str, object]) -> tuple[Verdict, str]:
-    """The outcome of a 2xx with ``success: false``."""
+def _of_failure(reply: dict[str, object], sent: float | None) -> tuple[Verdict, str]:
+    """The outcome of a 2xx with ``success: false``; `sent` as `_sent` reads it."""
     said = _said(reply)
+    if sent is not None and 1 <= sent < math.inf:
+        return Verdict.IN_DOUBT, f"The provider reports a failure, and yet that {sent:.0f} were sent: {said}"
     if not _says_something(reply.get("message")):
         return Verdict.IN_DOUBT, "The provider reports a failure and gives no reason"
     if _SERVER_ERROR.search(said):
@@ -186,14 +193,18 @@ def _envelope(body: bytes | None) -> dict[str, object] | None:
 
 
 def _message_id(value: object) -> str | None:
-    """The provider's token: one word, or the digits of a number above 0. Failures put SMTP errors here."""
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+    """The provider's token: one word, or a number's digits. Failures put SMTP errors here.
+
+    One without a digit above 0, or below nought, is none: "0", "null", "error", "-1". All that are
+    documented are digits.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
         return None
     words = value.split()
     fit = len(words) == 1 and len(words[0]) <= LONGEST_ID and words[0].isprintable()
-    return words[0] if fit else None
+    return words[0] if fit and re.match("(?!-).*[1-9]", words[0]) else None
 
 
 def _sent(value: object) -> float | None:
@@ -201,8 +212,8 @@ def _sent(value: object) -> float | None:
     return math.inf if value is None else as_count(value)
 
 
-def _like_false(value: object) -> bool:
-    """Whether `success` is not the JSON false but reads like one: then nothing is clear."""
+def _is_yes(value: object) -> bool:
+    """Whether `success` says yes, or nothing; what is neither that nor the JSON false leaves it unclear."""
     if isinstance(value, str):
-        return value.strip().casefold() in {"", "0", "false", "no", "ko", "error"}
-    return value is not None and not value
+        return value.strip().casefold() in _TRUE
+    return value is None or value is True or (isinstance(value, int | float) and value > 0)

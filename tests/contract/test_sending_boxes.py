@@ -290,7 +290,7 @@ async def test_a_mailbox_that_is_held_waits_and_goes_on(ledger: Ledger) -> None:
 
 
 async def test_a_pause_of_one_mailbox_holds_up_no_message_that_another_may_send(ledger: Ledger) -> None:
-    """Another process was told to pause: the intent is refused, and the message leaves from the free mailbox."""
+    """Another process was told to pause: the intent is refused, the message leaves from the free mailbox."""
     ours = _two(ledger, 6)
     ledger.paces.throttle(ours.boxes[0].id, 3600.0, ours.clock.now() * 1000, 0)
     async with FaultServer(SENT) as server:

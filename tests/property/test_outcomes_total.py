@@ -107,22 +107,24 @@ def may_be_sent(body: dict[str, object]) -> bool:
 def surely_sent(body: dict[str, object]) -> bool:
     """The vendor's documented success."""
     token, count = body.get("message_id"), body.get("sent")
-    plain = isinstance(token, str) and re.fullmatch(r"[0-9]{1,20}", token) is not None
+    plain = isinstance(token, str) and re.fullmatch(r"[1-9][0-9]{0,19}", token) is not None
     return body.get("success") is True and plain and type(count) is int and count >= 1
 
 
 def may_be_rejected(body: dict[str, object]) -> bool:
-    """`success: false`, and a message that names no failure of the server's own."""
+    """`success: false`, a message that names no failure of the server's own, and none sent."""
     said = json.dumps(body.get("message"), ensure_ascii=False).lower()
     named = any(word in said for word in ("mysql", "internal", "timeout"))
-    return body.get("success") is False and bool(body.get("message")) and not named
+    some_sent = type(body.get("sent")) is int and body["sent"] != 0
+    return body.get("success") is False and bool(body.get("message")) and not named and not some_sent
 
 
 def surely_rejected(body: dict[str, object]) -> bool:
-    """`success: false` with a text that says something else than a failure of the server's."""
+    """`success: false` with a text that says something else than a failure of the server's, and none sent."""
     message = body.get("message")
     told = isinstance(message, str) and message.strip() != "" and message.isascii()
-    return body.get("success") is False and told and not _server(str(message).lower())
+    silent = body.get("sent") is None or (type(body["sent"]) is int and body["sent"] == 0)
+    return body.get("success") is False and told and silent and not _server(str(message).lower())
 
 
 def _server(said: str) -> bool:
