@@ -22,6 +22,11 @@ class Figures:
         self.pages: int | None = None
         self.fell = False
 
+    @property
+    def grown(self) -> int:
+        """By how many mails the box has grown since its first figures, as far as they tell."""
+        return (self.total or 0) - (self.total_at_first or 0)
+
     def note(self, page: InboxPage) -> bool:
         """Note a page's figures; whether they are lower than those before. An empty page has none."""
         if not page.items:

@@ -82,7 +82,7 @@ class Walk:
         self._full = PAGE
         self._met: int | None = None
         self._zero_is_empty = False
-        self._carries_on = False
+        self._carries_on = self._outrun = False
 
     async def read(self, *, whole: bool = False) -> None:
         """Walk: from the first page to known mail, then from the last; all of it where that may miss some.
@@ -190,7 +190,9 @@ class Walk:
             return
         met, self._met, dead = self._met, None, self._walk.dead
         self._positioned = True
-        targets = () if dead is None else (dead.position + self._unseen // PAGE, dead.position)
+        targets = (
+            () if dead is None or self._outrun else (dead.position + self._unseen // PAGE, dead.position)
+        )
         for target in dict.fromkeys(targets):
             if target > met and await self._carry_on(target):
                 return
@@ -285,8 +287,14 @@ class Walk:
         return known, len(page.mails)
 
     async def _read_forward(self, number: int) -> list[Page]:
-        """A page on the way forward; nothing at the list's end."""
+        """A page on the way forward; nothing at the list's end.
+
+        So much mail may have come since the first page that this one shows only such as is newer, where the
+        newest is first. Then what it shows does not stand behind what was read before: were the walk to die,
+        none could be carried on from here.
+        """
         pages = await self._read_up(number)
+        self._outrun = self._outrun or self._figures.grown >= max(number, 1) * PAGE
         if number == 1 and not pages and self._first_page == 1:
             pages = await self._read_up(0)  # an empty box, or one whose pages count from 0 by now
         if pages and pages[-1].number == 0:
@@ -392,7 +400,7 @@ class Walk:
             full,
             self._clock.now(),
             past_known=past_known,
-            positioned=self._positioned,
+            positioned=self._positioned and not self._outrun,
         )
         self._walk = recorded.walk
         self.new += recorded.added.new

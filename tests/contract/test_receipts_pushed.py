@@ -12,6 +12,7 @@ import pytest
 from support.inboxes import BOX, MINUTE, SIZE, HandClock, MemoryInbox, Shape
 from support.ledgers import open_ledger, query
 
+from bulk_pec.domain.errors import ProviderUnavailable
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.receipts.harvest import Harvest, Harvester
 from bulk_pec.sending.committer import LedgerThread
@@ -82,6 +83,31 @@ async def test_a_page_read_again_that_was_pushed_on_leaves_no_hole(
         start = box.inbox.reads
         box.inbox.on_read = partial(_arrive, box, {start + read: count for read, count in when.items()})
         await box.harvest()
+        box.inbox.on_read = lambda _: None
+        await box.harvest()
+        assert box.unread() == set()
+
+
+async def test_a_walk_that_was_outrun_and_died_is_not_carried_on(empty_ledger: Path, tmp_path: Path) -> None:
+    """Its last page showed only mail that had come since the one before: what stands between nobody read."""
+    path = shutil.copy(empty_ledger, tmp_path / "ledger.db")
+    with open_ledger(f"sqlite:///{path}") as ledger:
+        box = _Box(ledger, Shape(base=0))
+        box.fill(1)
+        await box.harvest()
+        start = box.inbox.reads
+        box.inbox.on_read = partial(_arrive, box, {start + 1: 75, start + 3: 24, start + 5: 51})
+        await box.harvest()
+        start = box.inbox.reads
+
+        def arrive_and_die(read: int) -> None:
+            _arrive(box, {start + 2: 51, start + 3: 75}, read)
+            if read - start == 4:
+                raise ProviderUnavailable("The provider does not answer.", hint="Later.")
+
+        box.inbox.on_read = arrive_and_die
+        with pytest.raises(ProviderUnavailable):
+            await box.harvest()
         box.inbox.on_read = lambda _: None
         await box.harvest()
         assert box.unread() == set()
