@@ -10,8 +10,11 @@ from dataclasses import dataclass
 import httpx
 
 from bulk_pec.checkup import database, hosts, mailboxes, settings
+from bulk_pec.checkup.archive import archive
 from bulk_pec.checkup.findings import Finding
 from bulk_pec.checkup.hosts import Glimpse
+from bulk_pec.checkup.message import message
+from bulk_pec.composing import Composer
 from bulk_pec.config import Config
 from bulk_pec.domain.errors import BulkPecError, ConfigError
 from bulk_pec.domain.inbox import Quota
@@ -42,16 +45,19 @@ class Services:
     quotas: dict[str, Quota | BulkPecError]
 
 
-async def check_up(config: Config, now: Callable[[], float] = time.time) -> list[Finding]:
-    """Check everything a run needs; nothing is sent, and nothing is written.
+async def check_up(
+    config: Config, letters: Callable[[], Composer], now: Callable[[], float] = time.time
+) -> list[Finding]:
+    """Check everything a run needs; nothing is sent, and nothing is left behind.
 
     Args:
         config: Read and valid already.
+        letters: Makes the composer, the way a run does.
         now: Seconds since the epoch.
     """
     at = round(now() * 1000)
     found = [*settings.configuration(config), *settings.secrets(config), *settings.token(config, at)]
-    found += database.ledger(config, at)
+    found += [message(letters), *database.ledger(config, at), *archive(config)]
     return [*found, *told(config, await services(config, now), at)]
 
 

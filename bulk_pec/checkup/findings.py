@@ -25,8 +25,8 @@ class Finding:
     """One check.
 
     Attributes:
-        name: A fixed word: configuration, secrets, token, clock, ledger, disk, sending_host, registry,
-            scopes, mailbox, credentials, quota. Several findings may have one name.
+        name: A fixed word: configuration, secrets, token, scopes, message, ledger, disk, archive,
+            sending_host, registry, clock, mailbox, credentials, quota. Several findings may have one name.
         verdict: How it came out.
         what: One sentence; never a secret.
         hint: What to do; "" where nothing is to be done.

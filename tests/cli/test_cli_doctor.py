@@ -23,7 +23,19 @@ from bulk_pec.sandbox.server import background
 ADDRESS, OTHER = "ufficio@pec.example", "altro@pec.example"
 NOWHERE = "http://127.0.0.1:9"
 DAY = 86_400
-NAMES = {"configuration", "secrets", "token", "scopes", "disk", "ledger", "sending_host", "registry", "clock"}
+MESSAGE = '[message]\nsubject = "Avviso {{ numero }}"\nbody = "<p>Gentile cliente</p>"\n'
+NAMES = {
+    "configuration",
+    "secrets",
+    "token",
+    "scopes",
+    "message",
+    "disk",
+    "ledger",
+    "sending_host",
+    "registry",
+}
+NAMES |= {"clock"}
 OF_A_MAILBOX = {"mailbox", "credentials", "quota"}
 
 
@@ -41,6 +53,13 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+def settled(
+    folder: Path, url: str, *addresses: str, ledger: str = "sqlite:///ledger.db", more: str = ""
+) -> Desk:
+    """A desk with a message: nothing stands in the way of a run."""
+    return Desk.settled(folder, url, *addresses, ledger=ledger, more=more + MESSAGE)
+
+
 def verdicts(answer: Answer, name: str, about: str | None = None) -> list[str]:
     """How the checks of a name came out, of all that they were about or of one of it."""
     checks = [one for one in answer.document["checks"] if one["name"] == name]
@@ -55,7 +74,7 @@ def words(answer: Answer, name: str) -> str:
 
 def test_all_is_well(tmp_path: Path, provider: str) -> None:
     """Every check is there, none fails, nothing is sent, and nothing is written anywhere."""
-    desk = Desk.settled(tmp_path, provider, ADDRESS, OTHER)
+    desk = settled(tmp_path, provider, ADDRESS, OTHER)
     answer = desk.ask("doctor")
     assert answer.exit == (0, "complete"), answer
     checks = answer.document["checks"]
@@ -73,7 +92,7 @@ def test_all_is_well(tmp_path: Path, provider: str) -> None:
 
 def test_a_mailbox_bought_elsewhere_is_no_fault(tmp_path: Path, provider: str) -> None:
     """The registry does not know it: said, and ok."""
-    answer = Desk.settled(tmp_path, provider, "comprata@pec.example").ask("doctor")
+    answer = settled(tmp_path, provider, "comprata@pec.example").ask("doctor")
     assert verdicts(answer, "mailbox") == ["ok"]
     assert "bought on the vendor's website" in words(answer, "mailbox")
     assert "no fault" in words(answer, "mailbox")
@@ -88,7 +107,7 @@ def test_an_active_mailbox_by_its_expiry(
 ) -> None:
     """Soon is a warning that names the renewal, unless it renews itself, which the list does not tell."""
     address = f"scade-{days}-{renews}@pec.example".lower()
-    desk = Desk.settled(tmp_path, provider, address)
+    desk = settled(tmp_path, provider, address)
     id_ = desk.put(address, "evasa", scadenza=int(time.time()) + days * DAY, autorinnovo=renews)
     answer = desk.ask("doctor")
     assert verdicts(answer, "mailbox") == [verdict], answer.document
@@ -102,7 +121,7 @@ def test_an_active_mailbox_by_its_expiry(
 def test_a_mailbox_that_is_not_active_is_77(tmp_path: Path, provider: str, stato: str) -> None:
     """Its state and the command that tells more; its room cannot be asked either, and the rest is checked."""
     address = f"stato-{stato.replace('_', '-')}@pec.example"
-    desk = Desk.settled(tmp_path, provider, address, OTHER)
+    desk = settled(tmp_path, provider, address, OTHER)
     id_ = desk.put(address, stato)
     answer = desk.ask("doctor")
     assert answer.exit == (77, "credentials")
@@ -115,7 +134,7 @@ def test_a_mailbox_that_is_not_active_is_77(tmp_path: Path, provider: str, stato
 def test_wrong_credentials_of_one_mailbox_hide_no_other(tmp_path: Path) -> None:
     """77; the token is good, since the sending host takes it with the other mailbox."""
     with background(SandboxOptions(credentials=(Credential(OTHER, PASSWORD),))) as running:
-        answer = Desk.settled(tmp_path, running.url, ADDRESS, OTHER).ask("doctor")
+        answer = settled(tmp_path, running.url, ADDRESS, OTHER).ask("doctor")
     assert answer.exit == (77, "credentials")
     assert verdicts(answer, "credentials", ADDRESS) == ["failure"]
     assert verdicts(answer, "credentials", OTHER) == ["ok"]
@@ -126,7 +145,7 @@ def test_wrong_credentials_of_one_mailbox_hide_no_other(tmp_path: Path) -> None:
 def test_a_token_that_both_hosts_refuse_is_77(tmp_path: Path) -> None:
     """Both say so; that the hosts are there is known all the same."""
     with background(SandboxOptions(tokens=("another",))) as running:
-        answer = Desk.settled(tmp_path, running.url, ADDRESS).ask("doctor")
+        answer = settled(tmp_path, running.url, ADDRESS).ask("doctor")
     assert answer.exit == (77, "credentials")
     assert verdicts(answer, "token", "sending host") == ["failure"]
     assert verdicts(answer, "token", "registry") == ["failure"]
@@ -137,7 +156,7 @@ def test_a_token_that_only_the_registry_refuses_is_a_warning(tmp_path: Path) -> 
     """It was not made for the registry, which no sending needs."""
     options = SandboxOptions(tokens=(TOKEN, "another"), registry_tokens=("another",))
     with background(options) as running:
-        answer = Desk.settled(tmp_path, running.url, ADDRESS).ask("doctor")
+        answer = settled(tmp_path, running.url, ADDRESS).ask("doctor")
     assert answer.exit == (0, "complete")
     assert verdicts(answer, "token", "sending host") == ["ok"]
     assert verdicts(answer, "token", "registry") == ["warning"]
@@ -158,7 +177,7 @@ def test_what_a_token_tells_of_itself(
     scopes = ["GET:127.0.0.1/quota"]
     ends = int(time.time()) + seconds
     monkeypatch.setenv("BULK_PEC_TOKEN", jwt(exp=ends, scopes=scopes))
-    desk = Desk.settled(tmp_path, provider, ADDRESS)
+    desk = settled(tmp_path, provider, ADDRESS)
     answer = desk.ask("doctor")
     own = [one for one in answer.document["checks"] if one["name"] == "token" and one["about"] is None]
     assert [one["verdict"] for one in own] == [verdict]
@@ -173,7 +192,7 @@ def test_what_a_token_tells_of_itself(
 
 def test_the_registry_alone_is_not_there(tmp_path: Path, provider: str) -> None:
     """69; the sending host and the mailbox's credentials are checked all the same."""
-    desk = Desk.settled(tmp_path, provider, ADDRESS)
+    desk = settled(tmp_path, provider, ADDRESS)
     config = tmp_path / "config.toml"
     text = config.read_text(encoding="utf-8")
     config.write_text(
@@ -193,7 +212,7 @@ def test_secrets_that_are_missing_are_78_and_hide_nothing(
     """Both are named; that the hosts are there is known all the same, and 78 comes before 69."""
     monkeypatch.delenv("BULK_PEC_TOKEN")
     monkeypatch.delenv("BULK_PEC_PASSWORD")
-    answer = Desk.settled(tmp_path, provider, ADDRESS).ask("doctor")
+    answer = settled(tmp_path, provider, ADDRESS).ask("doctor")
     assert answer.exit == (78, "config")
     assert verdicts(answer, "secrets") == ["failure", "failure"]
     assert {"BULK_PEC_TOKEN", "BULK_PEC_PASSWORD"} <= set(words(answer, "secrets").replace(",", " ").split())
@@ -204,7 +223,7 @@ def test_secrets_that_are_missing_are_78_and_hide_nothing(
 def test_one_password_that_is_missing_hides_no_other_mailbox(tmp_path: Path, provider: str) -> None:
     """The mailbox whose password is there is asked about; the other's is named, 78."""
     other = f'[[mailboxes]]\naddress = "{OTHER}"\npassword_env = "NOT_SET_ANYWHERE"\n'
-    answer = Desk.settled(tmp_path, provider, ADDRESS, more=other).ask("doctor")
+    answer = settled(tmp_path, provider, ADDRESS, more=other).ask("doctor")
     assert answer.exit == (78, "config")
     assert "NOT_SET_ANYWHERE" in words(answer, "secrets")
     assert verdicts(answer, "secrets", "token") == ["ok"]
@@ -214,7 +233,7 @@ def test_one_password_that_is_missing_hides_no_other_mailbox(tmp_path: Path, pro
 
 def test_a_configuration_that_cannot_be_used_is_all_there_is_to_say(tmp_path: Path, provider: str) -> None:
     """78, with everything that is wrong with it; a warning of one that can be used is a finding."""
-    desk = Desk.settled(tmp_path, provider, ADDRESS, more='[sending]\nconcurency = 3\nwindow = "x"\n')
+    desk = settled(tmp_path, provider, ADDRESS, more='[sending]\nconcurency = 3\nwindow = "x"\n')
     answer = desk.ask("doctor")
     assert answer.exit == (78, "config")
     assert [one["name"] for one in answer.document["checks"]] == ["configuration"]
@@ -222,7 +241,7 @@ def test_a_configuration_that_cannot_be_used_is_all_there_is_to_say(tmp_path: Pa
     token = tmp_path / "token"
     token.write_text(TOKEN, encoding="utf-8")
     token.chmod(0o644)
-    config = Desk.settled(tmp_path, provider, ADDRESS).folder / "config.toml"
+    config = settled(tmp_path, provider, ADDRESS).folder / "config.toml"
     text = config.read_text(encoding="utf-8").replace("[api]", f'[api]\ntoken_file = "{token}"')
     config.write_text(text, encoding="utf-8")
     warned = desk.ask("doctor")
@@ -234,7 +253,7 @@ def test_a_configuration_that_cannot_be_used_is_all_there_is_to_say(tmp_path: Pa
 
 def test_a_ledger_of_an_older_version_is_78_and_one_that_is_none_is_74(tmp_path: Path, provider: str) -> None:
     """`ledger upgrade` is named; damage is told as damage."""
-    desk = Desk.settled(tmp_path, provider, ADDRESS)
+    desk = settled(tmp_path, provider, ADDRESS)
     desk.with_ledger().close()
     sound = desk.ask("doctor")
     assert verdicts(sound, "ledger") == ["ok", "ok"]
@@ -254,7 +273,7 @@ def test_a_ledger_of_an_older_version_is_78_and_one_that_is_none_is_74(tmp_path:
 
 def test_a_ledger_whose_folder_is_missing_is_74(tmp_path: Path, provider: str) -> None:
     """The folder is named; it is not made."""
-    answer = Desk.settled(tmp_path, provider, ADDRESS, ledger="sqlite:///nowhere/ledger.db").ask("doctor")
+    answer = settled(tmp_path, provider, ADDRESS, ledger="sqlite:///nowhere/ledger.db").ask("doctor")
     assert answer.exit == (74, "io")
     assert str(tmp_path / "nowhere") in words(answer, "disk")
     assert not (tmp_path / "nowhere").exists()
@@ -271,7 +290,7 @@ def test_what_can_be_no_ledger_is_a_failure(
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to("loop")
-    answer = Desk.settled(tmp_path, provider, ADDRESS, ledger=f"sqlite:///{name}").ask("doctor")
+    answer = settled(tmp_path, provider, ADDRESS, ledger=f"sqlite:///{name}").ask("doctor")
     assert answer.exit == ends
     assert verdicts(answer, "ledger") == ["failure"]
     assert verdicts(answer, "credentials") == ["ok"]
@@ -280,7 +299,7 @@ def test_what_can_be_no_ledger_is_a_failure(
 def test_a_mailbox_past_its_mark_is_a_warning(tmp_path: Path) -> None:
     """A run would end at once with nothing lost: it is said, with what to do."""
     with background(SandboxOptions(quota_kib=1000, quota_used_kib=950)) as running:
-        answer = Desk.settled(tmp_path, running.url, ADDRESS).ask("doctor")
+        answer = settled(tmp_path, running.url, ADDRESS).ask("doctor")
     assert answer.code == 0
     assert verdicts(answer, "quota") == ["warning"]
     assert "95.0%" in words(answer, "quota")

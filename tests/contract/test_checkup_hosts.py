@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -16,6 +17,7 @@ from bulk_pec.checkup import database
 from bulk_pec.checkup.checkup import check_up, services, told
 from bulk_pec.checkup.findings import Finding, Verdict
 from bulk_pec.checkup.hosts import Glimpse
+from bulk_pec.cli import wiring
 from bulk_pec.config import Config, load
 from bulk_pec.domain.errors import ProviderUnavailable
 from bulk_pec.domain.exits import Reason
@@ -48,7 +50,9 @@ async def test_this_machines_clock_is_held_against_the_hosts(
 ) -> None:
     """The sandbox tells the real time: a clock that is an hour behind is a failure of 78."""
     async with Sandbox(SandboxOptions()) as running:
-        found = await check_up(configured(tmp_path, running.url), now=lambda: time.time() + off)
+        config = configured(tmp_path, running.url)
+        letters = partial(wiring.composer, config)
+        found = await check_up(config, letters, now=lambda: time.time() + off)
     (clock,) = of(found, "clock")
     assert clock.verdict == verdict
     assert clock.reason is (Reason.CONFIG if verdict == "failure" else None)

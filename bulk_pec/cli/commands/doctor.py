@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
     @command(app, "doctor")
     def doctor(session: Session) -> Result:
-        """Check configuration, secrets, clock, ledger, both hosts and every mailbox; sends nothing."""
+        """Check configuration, secrets, message, ledger, clock, hosts and mailboxes; sends nothing."""
         from bulk_pec.checkup.findings import failed
         from bulk_pec.config import load
 
@@ -39,11 +39,14 @@ def register(app: typer.Typer) -> None:
 
 def _checked(config: Config) -> list[Finding]:
     """Every finding."""
+    from functools import partial
+
     import anyio
 
     from bulk_pec.checkup.checkup import check_up
+    from bulk_pec.cli import wiring
 
-    return anyio.run(check_up, config)
+    return anyio.run(check_up, config, partial(wiring.composer, config))
 
 
 def told(findings: Sequence[Finding]) -> Result:
