@@ -1,5 +1,13 @@
 """Settings, secrets, and where each value came from.
 
+| file | responsibility |
+|---|---|
+| models.py, values.py, catalogue.py | every setting; the kinds of values; the list of them all |
+| sources.py, loader.py | flags, environment and file as layers; merged, checked, one `Config` |
+| rules.py, not_yet.py | what settings demand of each other; what this version refuses |
+| problems.py | everything that is wrong, said at once |
+| credentials.py, ledger_url.py | secrets, read when they are asked for; the ledger's URL, masked for people |
+
 `load` is the door: it merges flags, environment, file and defaults, checks everything at once and
 returns a `Config`. `NOT_YET` lists what this version refuses because it does not do it yet.
 """

@@ -51,6 +51,7 @@ class Ledger:
         url: See `bulk_pec.ledger.store.database.Database`.
         mode: ``"write"`` or ``"read"``.
         scripts: The ``migrations`` folder; a new ledger is created from it at first use.
+        upgrade: Whether an older schema is brought to this version's rather than refused; only for writing.
 
     Raises:
         ConfigError: The schema is not this version's (78).

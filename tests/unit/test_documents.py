@@ -33,7 +33,10 @@ _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```\w*\n(.*?)^```$|(?<!`)`([^`\n]+)`(?!`)", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"(?:^|\$ |&& |/bin/)bulk-pec ([a-z][^\n;&>#]*)", re.MULTILINE)
 _LETTERS = {"pending": "d", "sent": "b", "rejected": "c", "in_doubt": "e"}
-_ROOM = re.compile(r"`((?:bulk_pec|tests|migrations|docs|samples)/[\w./-]*|\.ci/run)`")
+_ROOMS = sorted(path.parent.name for path in ROOT.glob("bulk_pec/*/__init__.py"))
+_FILE = re.compile(r"`((?:bulk_pec|tests|migrations|docs|samples)/[\w./-]*|\.ci/run)`")
+_IN_ROOM = re.compile(rf"`((?:{'|'.join(_ROOMS)})/[\w./-]*)`")
+_IN_CELL = re.compile(r"`([\w/-]*\w\.py)`")
 
 
 def _text(path: Path) -> str:
@@ -77,10 +80,40 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", [*PROSE, ROOT / "docs" / "semantics.md"], ids=_id)
 def test_every_named_file_is_there(page: Path) -> None:
-    """What a page names in code as a path of this tree exists."""
-    names = _ROOM.findall(_text(page))
-    assert names
-    assert [name for name in names if not (ROOT / name).exists()] == []
+    """What a page names in code as a path of this tree exists; from a room on, in the package."""
+    assert _FILE.findall(_text(page))
+    assert _stale(_text(page)) == []
+
+
+def _stale(page: str) -> list[str]:
+    """The paths a page names that are not there."""
+    named = [ROOT / name for name in _FILE.findall(page)]
+    named += [ROOT / "bulk_pec" / name for name in _IN_ROOM.findall(page)]
+    return [str(path.relative_to(ROOT)) for path in named if not path.exists()]
+
+
+def _steps(page: str) -> Iterator[Path]:
+    """The files of the table of steps: one without a folder lies beside the one before it."""
+    for cells in _rows(page, "step"):
+        folder = Path()
+        for name in map(Path, _IN_CELL.findall(cells[1])):
+            folder = name.parent if len(name.parts) > 1 else folder
+            yield ROOT / "bulk_pec" / folder / name.name
+
+
+def test_each_step_of_a_message_is_in_its_file() -> None:
+    """The files of the table of one message's path exist, in full or beside the one named before."""
+    named = list(_steps(_text(PROSE[2])))
+    assert len(named) > 60
+    assert [str(path) for path in named if not path.exists()] == []
+
+
+def test_a_file_that_is_not_there_would_be_found() -> None:
+    """The checks above can fail: on a full path, on one that begins with a room, on one of a table's cell."""
+    assert _stale("`tests/unit/test_gone.py`, `docs/`") == ["tests/unit/test_gone.py"]
+    assert _stale("`cli/doctor.py`, `cli/main.py`, `ledger/`") == ["bulk_pec/cli/doctor.py"]
+    table = "| step | file |\n|---|---|\n| a | `sending/pace.py`, `gone.py` |\n"
+    assert [path.name for path in _steps(table) if not path.exists()] == ["gone.py"]
 
 
 def _commands(page: Path) -> list[list[str]]:
@@ -167,16 +200,25 @@ def test_the_outcome_table_is_the_code() -> None:
     assert told == _STATUS
 
 
+def _tree() -> set[str]:
+    """The folders and modules of the package."""
+    found = (ROOT / "bulk_pec").iterdir()
+    return {path.stem for path in found if path.suffix in {"", ".py"} and path.stem[0] != "_"}
+
+
 def test_the_rooms_are_the_tree() -> None:
     """The table of rooms names every folder and module of the package, each once, and nothing else."""
     named = [name for cells in _rows(_text(PROSE[2]), "row") for name in re.findall(r"`([a-z]+)`", cells[1])]
-    tree = {
-        path.stem
-        for path in (ROOT / "bulk_pec").iterdir()
-        if path.suffix in {"", ".py"} and path.stem[0] != "_"
-    }
     assert len(named) == len(set(named))
-    assert set(named) == tree
+    assert set(named) == _tree()
+
+
+def test_the_readmes_layers_are_the_tree() -> None:
+    """Its table names every folder and module of the package, each once."""
+    cells = [cells[1] for cells in _rows(_text(PROSE[0]), "layer")]
+    named = [name for cell in cells for name in re.findall(r"`bulk_pec/([a-z]+)(?:/|\.py)`", cell)]
+    assert len(named) == len(set(named))
+    assert set(named) == _tree()
 
 
 def test_every_transition_has_its_letter() -> None:

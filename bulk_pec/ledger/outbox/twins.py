@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
+from bulk_pec.domain.outcomes import Verdict
 from bulk_pec.domain.receipts import ReceiptKind
 from bulk_pec.domain.subjects import message_id_of
 from bulk_pec.domain.twins import Said, left_twice
@@ -70,8 +71,8 @@ def _judged(db: Database, connection: Connection, messages: list[int]) -> list[i
     ):
         if last_in_doubt.get(row.message):
             given_up.add(row.message)
-        last_in_doubt[row.message] = row.outcome == "in_doubt"
-        if row.outcome == "sent":
+        last_in_doubt[row.message] = row.outcome == Verdict.IN_DOUBT
+        if row.outcome == Verdict.SENT:
             answers[row.message].append(row.message_id)
     return [one for one in messages if left_twice(said[one], answers[one], given_up=one in given_up)]
 

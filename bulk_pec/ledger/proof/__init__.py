@@ -1,5 +1,7 @@
 """Proof: what people look at: figures, stories, balances, invariants. Nothing is changed here.
 
+A balance that was drawn is kept by `runs/`.
+
 | file | responsibility |
 |---|---|
 | views.py | figures and rows, to look at |

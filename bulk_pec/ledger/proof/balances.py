@@ -2,7 +2,7 @@
 
 The questions are those of `bulk_pec.ledger.proof.questions`, held to one run's messages, and a few more that
 accuse nobody. Everything is read in one snapshot. A run of which nothing has changed since its last good
-balance is not counted again.
+balance is not counted again: `bulk_pec.ledger.runs` keeps it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bulk_pec.domain.states import MessageState, SetAside
 from bulk_pec.ledger.inbox.ambiguities import Ambiguities
 from bulk_pec.ledger.proof.checking import miscounted
 from bulk_pec.ledger.proof.questions import COUNTED, QUESTIONS, of_run
-from bulk_pec.ledger.runs.runs import Run
+from bulk_pec.ledger.runs.runs import Run, Runs
 from bulk_pec.ledger.store.database import Database
 
 _SPEAKING = ", ".join(f"'{kind.value}'" for kind in sorted(RECEIPTS))
@@ -80,10 +80,7 @@ class Balances:
             return
         found = self._drawn(run, now)
         text = orjson.dumps(found.document() | {"at": found.at, "stamp": stamp}).decode()
-        with self._db.transaction() as connection:
-            self._db.execute(
-                connection, "UPDATE runs SET balance = :text WHERE id = :run", text=text, run=run.id
-            )
+        Runs(self._db).keep_balance(run, text)
 
     def _stamp(self, connection: Connection, run: Run) -> list[int]:
         """What changes with anything that a balance is drawn from."""

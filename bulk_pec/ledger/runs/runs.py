@@ -182,6 +182,18 @@ class Runs:
                 now=now,
             )
 
+    def keep_balance(self, run: Run, balance: str) -> None:
+        """Keep a run's last balance in the place of the one before.
+
+        Args:
+            run: Of which it is.
+            balance: A JSON object; see `bulk_pec.ledger.proof.balances.Balances.last`.
+        """
+        with self._db.transaction() as connection:
+            self._db.execute(
+                connection, "UPDATE runs SET balance = :text WHERE id = :run", text=balance, run=run.id
+            )
+
     def restored(self, run: Run) -> Restored | None:
         """What this run shows of the ledger's being an older copy, until it is acknowledged; else None."""
         return self.copies().get(run.name)
