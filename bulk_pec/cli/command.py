@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
+from typer.models import ParameterInfo
 
 from bulk_pec.cli.session import Result, Session, as_json
 from bulk_pec.cli.signals import hear
@@ -77,7 +78,20 @@ def _signature(function: Callable[..., Result]) -> inspect.Signature:
         )
         for name, annotation in _COMMON.items()
     ]
+    for parameter in own + common:
+        _leave_unread(parameter.annotation)
     return inspect.Signature(own + common)
+
+
+def _leave_unread(annotation: Any) -> None:
+    """Keep typer from looking whether a path can be read.
+
+    It would end with 2 and a sentence of its own, and leave --json without words; whoever opens the file says
+    it with the right code.
+    """
+    for told in getattr(annotation, "__metadata__", ()):
+        if isinstance(told, ParameterInfo):
+            told.readable = False
 
 
 def _session(values: dict[str, Any]) -> Session:

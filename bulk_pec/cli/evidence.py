@@ -20,7 +20,7 @@ from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.provider.parsing import MailText
 from bulk_pec.receipts.papers import folder_of, paper
 from bulk_pec.reporting import dossier
-from bulk_pec.reporting.export import refuse_over
+from bulk_pec.reporting.replacing import refuse_over
 from bulk_pec.reporting.reprint import Press
 
 _COPIES = 9

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bulk_pec.cli.identity import operator
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.clock import SystemClock
-from bulk_pec.domain.errors import LedgerBusy
+from bulk_pec.domain.errors import LedgerBusy, LedgerError
 from bulk_pec.domain.states import MessageState, RunState
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs.control import Control
@@ -84,7 +85,7 @@ def _leave(
     """Leave the order for the process that holds the ledger; who that is, unless it is obeyed soon."""
     path = control.leave(order)
     for _ in steps:
-        if not path.exists():
+        if not still_left(path):
             return ""
         try:  # the holder may have ended before it looked
             with session.ledger("write") as ledger:
@@ -93,6 +94,21 @@ def _leave(
         except LedgerBusy as still:
             busy = still
     return busy.holder or "another process"
+
+
+def still_left(path: Path) -> bool:
+    """Whether an order that was left still lies there.
+
+    Raises:
+        LedgerError: That cannot be told: it may be obeyed, or not.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        raise LedgerError(
+            f"The order {path} is left, and cannot be looked at any more: {error.strerror}.",
+            hint="`bulk-pec status` shows whether it was obeyed.",
+        ) from error
 
 
 def _settled(session: Session, run: Run, holder: str, steps: Iterator[None]) -> Standing:

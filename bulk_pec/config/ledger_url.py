@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from bulk_pec.config.values import at_home
 from bulk_pec.domain.errors import ConfigError
 
 _PASSWORD_OPTION = re.compile(r"(?<=[?&])((?:ssl)?password=)[^&]*", re.IGNORECASE)
@@ -18,12 +19,12 @@ def absolute(url: str, base_dir: Path) -> str:
         base_dir: What a relative path is relative to; absolute.
 
     Raises:
-        ConfigError: The path holds a question mark, which would begin the URL's options.
+        ConfigError: The path holds a question mark, which would begin the URL's options; or see `at_home`.
     """
     scheme, _, rest = url.partition("://")
     if scheme.startswith("postgresql"):
         return f"postgresql+psycopg://{rest}"
-    path = base_dir / Path(rest.removeprefix("/")).expanduser()
+    path = base_dir / at_home(rest.removeprefix("/"))
     if "?" in str(path):
         raise ConfigError(
             f"The ledger's path {path} holds a question mark.", hint="Set ledger.url to another directory."

@@ -28,7 +28,7 @@ from bulk_pec.config.sources import (
     merge,
     unknown_variables,
 )
-from bulk_pec.config.values import LOOPBACK
+from bulk_pec.config.values import LOOPBACK, at_home
 from bulk_pec.domain.errors import ConfigError
 from bulk_pec.domain.letters import Mailbox, Secret
 
@@ -56,7 +56,7 @@ class Config:
 
     def resolve(self, path: str | Path) -> Path:
         """A path of the configuration, absolute; ``~`` is the user's home."""
-        return self.base_dir / Path(path).expanduser()
+        return self.base_dir / at_home(path)
 
     def origin(self, key: str) -> str:
         """Where a value came from: "file …", "environment BULK_PEC_…", "flag" or "default".
@@ -176,7 +176,7 @@ def load(
     Raises:
         ConfigError: The file is missing or no TOML, or settings are wrong: all of them are listed.
     """
-    chosen = (path or Path(environ.get(CONFIG_VARIABLE) or "config.toml")).expanduser().absolute()
+    chosen = at_home(path or environ.get(CONFIG_VARIABLE) or "config.toml").absolute()
     layer = merge([file_layer(chosen), environment_layer(environ), flag_layer(overrides or {})])
     problems = layer.problems + unknown_variables(environ, _secret_names(layer.tree))
     settings, found = _validated(layer.tree)

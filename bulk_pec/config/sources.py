@@ -93,14 +93,19 @@ def file_layer(path: Path) -> Layer:
 
 def _parse(path: Path) -> Tree:
     text = _read(path)
+    # Each from None: the parser's frames hold the whole text, which may name secrets.
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line, column = _position(str(error), text)
         what = _POSITION.sub("", str(error))
         hint = "Mend this line; text and durations stand in quotes."
-        # From None: the parser's frames hold the whole text, which may name secrets.
         raise ConfigError(f"{path}, line {line}, column {column}: not TOML: {what}.", hint=hint) from None
+    except (ValueError, RecursionError):  # ValueError: a whole number of more digits than Python reads
+        raise ConfigError(
+            f"{path} holds values nested too deeply, or a number of too many digits. No setting is so.",
+            hint="Mend the configuration; config.example.toml shows every setting.",
+        ) from None
 
 
 def _read(path: Path) -> str:
@@ -153,7 +158,7 @@ def _put_variable(layer: Layer, key: str, text: str, origin: Origin) -> None:
         return
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # RecursionError: nested too deeply
         layer.origins[key] = origin
         layer.problems.append(Problem(key, 'must be a list as JSON, such as ["mon", "tue"]'))
         return

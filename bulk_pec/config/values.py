@@ -10,11 +10,14 @@ import codecs
 import re
 from dataclasses import dataclass
 from datetime import time
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
+
+from bulk_pec.domain.errors import ConfigError
 
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION = re.compile("".join(rf"(?:(?P<{unit}>\d+(?:\.\d+)?){unit})?" for unit in _UNITS), re.ASCII)
@@ -24,6 +27,21 @@ _ADDRESS = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\.[^@\s\x00-\x1
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Hosts that a plain http:// address may name without credentials leaving this machine."""
+
+
+def at_home(path: str | Path) -> Path:
+    """A path with ``~`` and ``~name`` replaced by that user's home.
+
+    Raises:
+        ConfigError: The system knows no such user, or no home of his.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # pathlib's word for it
+        raise ConfigError(
+            f"{path} begins with the home of a user whom this system does not know.",
+            hint='Write the path in full; a name that begins with "~" is ./~name.',
+        ) from None
 
 
 def parse_duration(value: object) -> float:

@@ -48,7 +48,7 @@ def verify(archive: Path, heads: Mapping[str, tuple[int, str]] | None = None) ->
         known = {name for name, (number, _) in heads.items() if number}
         if not names and not known:
             raise UsageError(
-                f"There is no archive in {archive}.", hint="Name the folder of receipts.archive."
+                f"The folder {archive} holds no archive.", hint="Name the folder of receipts.archive."
             )
         return [_checked(archive, name, heads.get(name)) for name in sorted({*names, *known})]
     except OSError as error:

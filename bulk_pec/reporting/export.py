@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -31,7 +30,10 @@ COLUMNS = (
     "delivered_at",
     "reason",
 )
+ENDINGS = frozenset({".csv", ".jsonl", ".parquet"})
 _TIMES = frozenset({"sent_at", "accepted_at", "delivered_at"})
+_BESIDE = 40
+"""Characters of its name that the unfinished file has: of four bytes each it is still a name."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -71,20 +73,15 @@ def write(path: Path, inputs: Sequence[str], views: Iterator[RowView], *, excel:
         UsageError: Another ending.
         LedgerError: The file cannot be written.
     """
+    check_form(path)
     writers: dict[str, Callable[[Path], int]] = {
         ".csv": lambda target: _csv(target, inputs, views, excel=excel),
         ".jsonl": lambda target: _jsonl(target, inputs, views),
         ".parquet": lambda target: _parquet(target, inputs, views),
     }
-    writer = writers.get(path.suffix.lower())
-    if writer is None:
-        raise UsageError(
-            f"The export's form cannot be told from {path.name!r}.",
-            hint="End its name with .csv, .jsonl or .parquet.",
-        )
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = path.with_name(f".{path.name[:_BESIDE]}.{os.getpid()}.part")
     try:
-        count = writer(beside)
+        count = writers[path.suffix.lower()](beside)
         beside.replace(path)
     except OSError as error:
         raise LedgerError(
@@ -97,42 +94,13 @@ def write(path: Path, inputs: Sequence[str], views: Iterator[RowView], *, excel:
     return count
 
 
-def refuse_over(path: Path, list_digest: str, ledger: Path | None) -> None:
-    """An export replaces an older export, and never what the run lives on.
-
-    Args:
-        path: Where the export is to go.
-        list_digest: Of the list the run was loaded from, hex SHA-256.
-        ledger: The ledger's file, if it is one.
-
-    Raises:
-        UsageError: At `path` there is that list, or the ledger or a file that belongs to it.
-        LedgerError: What is at `path` cannot be read.
-    """
-    if ledger is not None and _belongs(path, ledger):
-        raise UsageError(f"{path} belongs to the ledger.", hint="Nothing was written. Name another file.")
-    try:
-        same = path.is_file() and _digest(path) == list_digest
-    except OSError as error:
-        raise LedgerError(
-            f"{path} is there already and cannot be read: {error.strerror}.", hint="Name another file."
-        ) from error
-    if same:
+def check_form(path: Path) -> None:
+    """Raise `UsageError` where the name tells no form."""
+    if path.suffix.lower() not in ENDINGS:
         raise UsageError(
-            f"{path} is the list the run was loaded from.", hint="Nothing was written. Name another file."
+            f"The export's form cannot be told from {path.name!r}.",
+            hint="End its name with .csv, .jsonl or .parquet.",
         )
-
-
-def _belongs(path: Path, ledger: Path) -> bool:
-    own = [ledger.with_name(ledger.name + ending) for ending in ("", "-wal", "-shm", ".lock")]
-    return path.resolve() in {one.resolve() for one in own} or any(
-        path.exists() and one.exists() and path.samefile(one) for one in own
-    )
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _csv(target: Path, inputs: Sequence[str], views: Iterator[RowView], *, excel: bool) -> int:

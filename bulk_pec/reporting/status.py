@@ -210,7 +210,7 @@ def text(status: dict[str, Any], zone: tzinfo = UTC) -> str:
     """
     rows = status["rows"]
     lines = [f"Run {status['run']}: {status['state']}", f"{_wide(rows['input'], 'row')} in the list"]
-    lines += _figures(rows, _ROWS, indent=2)
+    lines += _figures(rows, _ROWS | ({"duplicate": "duplicate"} if rows["duplicate"] == 1 else {}), indent=2)
     lines.append(_wide(rows["messages"], "message"))
     lines += _figures(status["messages"], _MESSAGES, indent=2)
     lines += _figures(status["delivery"], _DELIVERY, indent=4)

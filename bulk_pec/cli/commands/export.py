@@ -22,11 +22,13 @@ def register(app: typer.Typer) -> None:
         excel: Annotated[bool, typer.Option("--excel", help="CSV as Italian Excel reads it.")] = False,
     ) -> Result:
         """Write one line for every input row, in input order."""
-        from bulk_pec.reporting.export import refuse_over, write
+        from bulk_pec.reporting.export import write
+        from bulk_pec.reporting.replacing import refuse_foreign, refuse_over
 
         with session.ledger("read") as ledger:
             found = ledger.runs.get(run)
             refuse_over(output, found.list_digest, _ledger_file(session))
+            refuse_foreign(output)
             count = write(output, found.columns, ledger.views.rows(found), excel=excel)
         document = {"schema": 1, "run": found.name, "rows": count, "file": str(output)}
         return Result(document, f"{count:,} rows of {found.name} written to {output}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -31,7 +32,8 @@ def register(app: typer.Typer) -> None:
         ] = Path(),
     ) -> Result:
         """Write a commented config.toml, a template and a sample list; overwrites nothing."""
-        there = [name for name in _FILES if (directory / name).exists()]
+        # lexists: nothing is written through a link; a folder that may not be entered is told below
+        there = [name for name in _FILES if os.path.lexists(directory / name)]
         if there:
             raise UsageError(
                 f"In {directory.absolute()} there is already: {', '.join(there)}.",

@@ -19,10 +19,11 @@ from typing import Any, Literal
 import orjson
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
-from bulk_pec.domain.errors import ConfigError, LedgerError, UsageError
+from bulk_pec.domain.errors import ConfigError, UsageError
+from bulk_pec.ledger.store.failures import failure, is_database_error, unseen
 from bulk_pec.ledger.store.lock import FileLock
 
 Mode = Literal["write", "read"]
@@ -123,7 +124,7 @@ class Database:
         )
 
     def _sqlite(self) -> Engine:
-        if self.mode == "read" and not _resolved(self._path).is_file():
+        if self.mode == "read" and not self._is_there():
             raise self.missing()
         engine = create_engine(
             "sqlite://", poolclass=QueuePool, pool_size=1, max_overflow=0, creator=self._connect_sqlite
@@ -132,6 +133,12 @@ class Database:
         begin = "BEGIN IMMEDIATE" if self.mode == "write" else "BEGIN"
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
+
+    def _is_there(self) -> bool:
+        try:
+            return _resolved(self._path).is_file()
+        except OSError as error:  # a folder that this user may not enter
+            raise unseen(self.shown, error) from None
 
     def _connect_sqlite(self) -> sqlite3.Connection:
         how = "rwc" if self.mode == "write" else _reading(self._path)
@@ -181,22 +188,10 @@ class Database:
             with self.engine.begin() as connection:
                 yield connection
         except Exception as error:
-            if not _is_database_error(error):
+            if not is_database_error(error):
                 raise
-            raise self._failure(error) from None  # the cause's text may show a row: personal data
-
-    def _failure(self, error: Exception) -> LedgerError:
-        if _is_damage(error):
-            return LedgerError(
-                f"The ledger {self.shown} is no database, or a damaged one: {_said(error)}.",
-                hint="Do not delete it and do not send with a new one: it knows what has left. Copy the file "
-                "away and restore a backup (docs/operating.md, Restoring a backup).",
-            )
-        return LedgerError(
-            f"The ledger {self.shown} failed: {_said(error)}.",
-            hint="What was committed stands. Mend the cause (disk full? permissions? "
-            "server down?) and start the same command again.",
-        )
+            reading = self._path if self.mode == "read" and not self.is_postgres else None
+            raise failure(error, self.shown, reading) from None  # its text may show a row: personal data
 
     def execute(self, connection: Connection, statement: str, **values: Any) -> Any:
         """Run one statement, written for both databases, with named parameters."""
@@ -324,23 +319,6 @@ def _reading(path: Path) -> str:
     log = path.with_name(path.name + "-wal")
     unchanging = os.statvfs(path).f_flag & os.ST_RDONLY and not (log.exists() and log.stat().st_size)
     return "ro&immutable=1" if unchanging else "ro"
-
-
-def _is_database_error(error: Exception) -> bool:
-    # psycopg by name: importing it takes a tenth of a second that a SQLite ledger need not pay
-    return isinstance(error, SQLAlchemyError | sqlite3.Error) or type(error).__module__.startswith("psycopg")
-
-
-def _is_damage(error: Exception) -> bool:
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    return getattr(cause, "sqlite_errorname", "").startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT"))
-
-
-def _said(error: Exception) -> str:
-    """The database's own words, without SQLAlchemy's parameters or Postgres's DETAIL: these show rows."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    primary = getattr(getattr(cause, "diag", None), "message_primary", None)
-    return " ".join(str(primary or cause).split())[:300] or type(cause).__name__
 
 
 def _parse(url: str) -> URL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -57,8 +58,8 @@ def _next(session: Session, id_: str) -> str:
 
 def _refuse_over(output: Path, private: list[Path]) -> None:
     """Not even --force writes over the configuration, a secret, the template or the ledger."""
-    place = output.resolve()
-    if any(place == own.resolve() for own in private):
+    place = os.path.realpath(output)  # unlike Path.resolve it raises nothing for links in a circle
+    if any(place == os.path.realpath(own) for own in private):
         raise UsageError(
             f"{output} is a file that bulk-pec lives on.", hint="Nothing was written. Name another file."
         )
