@@ -8,12 +8,15 @@ from bulk_pec.clock import SystemClock
 from bulk_pec.config import Config
 from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.states import MessageState
+from bulk_pec.domain.words import counted
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.proof.stories import Story
-from bulk_pec.ledger.proof.tracing import Match
+from bulk_pec.ledger.proof.tracing import By, Match
 from bulk_pec.ledger.runs.runs import Run
 from bulk_pec.receipts.settle import why_left
 from bulk_pec.reporting.outlook import Prospects
+
+_OF_RUN = "A row of another run is found with --run RUN."
 
 
 def found(ledger: Ledger, word: str, name: str | None) -> list[Match]:
@@ -32,18 +35,61 @@ def found(ledger: Ledger, word: str, name: str | None) -> list[Match]:
             "The KEY is empty.", hint="Give a key, an address, a reference, a message_id or a row's number."
         )
     run = ledger.runs.get(name) if name is not None else None
-    matches = ledger.tracing.find(word, run, ledger.runs.find("last"))
+    last = ledger.runs.find("last")
+    matches = ledger.tracing.find(word, run, last)
     if not matches:
-        near = ledger.tracing.near(word, run)
-        where = f"the run {run.name!r}" if run is not None else "any run of this ledger"
-        raise UsageError(
-            f"Nothing in {where} has the key, address, reference, message_id or row {word!r}.",
-            hint=f"{near.keys:,} keys and {near.addresses:,} addresses hold this text: give one whole; "
-            "`bulk-pec export` lists them."
-            if near.keys or near.addresses
-            else "Nothing comes near it either: check the word and the run; `bulk-pec export` lists all.",
-        )
+        raise _nothing(ledger, word, run, last)
     return matches
+
+
+def _nothing(ledger: Ledger, word: str, run: Run | None, last: Run | None) -> UsageError:
+    """That nothing fits, and where it was looked for: a row's number in one run, all else in all of them."""
+    kind, colon, rest = word.partition(":")
+    if kind == By.ROW and colon:
+        return _no_row(rest, run, last)
+    where = f"the run {run.name!r}" if run is not None else "any run of this ledger"
+    what = f"Nothing in {where} has the key, address, reference, message_id or row {word!r}."
+    hint = _near(ledger, word, run)
+    if run is None and last is not None and _is_row(word):
+        what = (
+            f"Nothing in {where} has the key, address, reference or message_id {word!r}, and the run loaded "
+            f"last, {last.name!r}, has no such row."
+        )
+        hint = f"{hint} {_OF_RUN}"
+    return UsageError(what, hint=hint)
+
+
+def _near(ledger: Ledger, word: str, run: Run | None) -> str:
+    near = ledger.tracing.near(word, run)
+    if not (near.keys or near.addresses):
+        return "Nothing comes near it either: check the word and the run; `bulk-pec export` lists all."
+    addresses = f"{near.addresses:,} {'address' if near.addresses == 1 else 'addresses'}"
+    hold = "holds" if near.keys + near.addresses == 1 else "hold"
+    return (
+        f"{counted(near.keys, 'key')} and {addresses} {hold} this text: give one whole; `bulk-pec export` "
+        "lists them."
+    )
+
+
+def _no_row(number: str, run: Run | None, last: Run | None) -> UsageError:
+    if not _is_row(number):
+        return UsageError(
+            f"{number!r} is no row number.",
+            hint="Rows are counted from 1, the header aside: the first is row:1.",
+        )
+    looked = run or last
+    if looked is None:
+        return UsageError("The ledger holds no run yet.", hint="`bulk-pec load LIST` makes one.")
+    which = f"The run {looked.name!r}" if run is not None else f"The run loaded last, {looked.name!r},"
+    return UsageError(
+        f"{which} has no row {number.strip()}: its list has {counted(looked.input_rows, 'row')}.",
+        hint=_OF_RUN,
+    )
+
+
+def _is_row(word: str) -> bool:
+    number = word.strip()
+    return number.isascii() and number.isdecimal() and number.strip("0") != ""
 
 
 def prospects(config: Config, ledger: Ledger, story: Story) -> Prospects:

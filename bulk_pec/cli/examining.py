@@ -13,7 +13,7 @@ from bulk_pec.cli import wiring
 from bulk_pec.cli.enquiring import Enriched, enriched, waits
 from bulk_pec.cli.examination import Examination, Expiries
 from bulk_pec.cli.findings import Findings, problems_file
-from bulk_pec.cli.loading import keys_repeat, loaded_as, too_many_invalid
+from bulk_pec.cli.loading import keys_repeat, loaded_as, said_already, too_many_invalid
 from bulk_pec.cli.progress import Counted
 from bulk_pec.cli.proofreading import GoodRow, proofread
 from bulk_pec.cli.session import Session
@@ -31,7 +31,6 @@ from bulk_pec.recipients.rejects import rejects
 
 _CELL = 80
 """Characters of a cell that are shown, at most."""
-_SAID = "messages are in an earlier run, to the same recipients in the same words"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,13 @@ class Examined:
 
 
 def examine(
-    session: Session, path: Path, *, rejects_path: Path | None, ask: bool, problems_path: Path | None = None
+    session: Session,
+    path: Path,
+    *,
+    rejects_path: Path | None,
+    ask: bool,
+    problems_path: Path | None = None,
+    anew: bool = False,
 ) -> Examined:
     """Read, check and render a whole list.
 
@@ -70,6 +75,7 @@ def examine(
         rejects_path: Where bad rows are written in the list's own form, if anywhere.
         ask: Whether paid look-ups may be made.
         problems_path: Where everything that is found is written, a line each, if anywhere.
+        anew: It is to be loaded as a new run, whether or not it was loaded already: what was, comes again.
     """
     letters = wiring.composer(session.config())
     with ExitStack() as stack:
@@ -79,11 +85,11 @@ def examine(
         bad = stack.enter_context(rejects(rows, rejects_path)) if rejects_path is not None else None
         into = stack.enter_context(problems_file(problems_path)) if problems_path is not None else None
         found = Examination(Findings(into))
-        run = None if ledger is None else loaded_as(ledger, rows, letters)
+        run = None if ledger is None or anew else loaded_as(ledger, rows, letters)
         reader = _Reader(
             session, found, Proofreader(letters, rows.columns), ledger, bad, wiring.clock().now()
         )
-        # What was loaded already is no repeat of itself.
+        # What was loaded already, and is gone on with, is no repeat of itself.
         reader.read(known, None if run is not None else letters.templates.digest)
         reader.tell(known)
         return _examined(session.config().settings.recipients, found, known, run)
@@ -259,9 +265,9 @@ def _facts(
     if run is not None:
         _tell_loaded(found, rows.path, run)
     elif repeated and wanted.on_repeat != "fail":
-        then = "They are left out" if wanted.on_repeat == "skip" else "They are sent again"
+        then = "Left out" if wanted.on_repeat == "skip" else "Sent again"
         todo = f"{then}: [recipients] on_repeat is {wanted.on_repeat}."
-        findings.warn(f"{repeated:,} {_SAID}; {found.first_repeat}", todo)
+        findings.warn(f"{said_already(repeated)}; {found.first_repeat}", todo)
     aside = findings.set_aside(repeated if wanted.on_repeat != "warn" else 0)
     form, *told = shown(rows)
     guessed = len(rows.guesses)
@@ -304,7 +310,7 @@ def _refusals(
     """Everything for which loading would refuse the list."""
     why = [too_many_invalid(wanted, found.rows, found.invalid), keys_repeat(wanted, again)]
     if repeated and wanted.on_repeat == "fail":
-        why.append(f"{repeated:,} {_SAID}; {found.first_repeat}, and on_repeat is fail")
+        why.append(f"{said_already(repeated)}; {found.first_repeat}, and on_repeat is fail")
     if not facts.messages and not facts.to_look_up:
         why.append("it has no row to send")
     return [one for one in why if one is not None]

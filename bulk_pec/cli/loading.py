@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 from bulk_pec.cli import wiring
@@ -13,6 +14,7 @@ from bulk_pec.cli.session import Session
 from bulk_pec.composing import Composer, Proofreader
 from bulk_pec.config import Config, RecipientsSettings
 from bulk_pec.domain.errors import ListRefused
+from bulk_pec.domain.words import counted
 from bulk_pec.ledger.ledger import Ledger
 from bulk_pec.ledger.runs.loading import Loading, NewRun, RefusedRow
 from bulk_pec.ledger.runs.runs import Run
@@ -27,12 +29,14 @@ class LoadReport:
 
     guesses: tuple[str, ...] = ()
     problems: list[str] = field(default_factory=list)
+    aside: int = 0
     warned: int = 0
     empty: int = 0
     expired: int = 0
 
     def problem(self, row: int, words: str) -> None:
-        """Keep the first few; the export lists all."""
+        """Keep the first few, and count them all."""
+        self.aside += 1
         if len(self.problems) < _SHOWN:
             self.problems.append(f"row {row}: {words}")
 
@@ -42,6 +46,9 @@ class LoadReport:
             session.say(guess)
         for problem in self.problems:
             session.say(f"Set aside, {problem}")
+        if self.aside > len(self.problems):
+            more = counted(self.aside - len(self.problems), "more row")
+            session.say(f"Set aside, and {more}; `bulk-pec plan LIST --problems FILE` lists them all by row.")
         if self.empty:
             session.say(f"Rows without anything in them, left out: {self.empty:,}.")
         if self.expired:
@@ -54,6 +61,30 @@ class LoadReport:
             )
 
 
+def check_there(ledger: Ledger, path: Path, name: str) -> None:
+    """A list that is not there may be a run's name with a slip in it: an existing run needs no list.
+
+    Raises:
+        ListRefused: There is neither, and the hint names the runs that are called nearly so.
+    """
+    if not _absent(path) or not (near := get_close_matches(name, ledger.runs.names(), n=3)):
+        return  # opening the list says what is wrong, if anything is
+    raise ListRefused(
+        f"There is no list {path}, and no run {name!r}.",
+        hint=f"Check the path; or is a run meant that is loaded already: {', '.join(map(repr, near))}?",
+    )
+
+
+def _absent(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):  # there, and not ours to look at; or no path at all
+        return False
+    return False
+
+
 def load(session: Session, ledger: Ledger, path: Path, name: str) -> tuple[Run, LoadReport]:
     """Load a list as a new run, all of it or nothing.
 
@@ -61,6 +92,7 @@ def load(session: Session, ledger: Ledger, path: Path, name: str) -> tuple[Run, 
         ListRefused: The list or a template cannot be used, or too many of its rows cannot.
     """
     config = session.config()
+    check_there(ledger, path, name)
     letters = wiring.composer(config)
     report = LoadReport()
     with wiring.recipient_list(config, path, letters) as rows:
@@ -78,8 +110,8 @@ def load(session: Session, ledger: Ledger, path: Path, name: str) -> tuple[Run, 
         known = enriched(session, ledger, rows, ask=True)
         try:
             with ledger.load(new, wiring.clock().now()) as loading:
-                with Counted(session, "Loaded") as counted:
-                    _fill(loading, known, letters, report, counted)
+                with Counted(session, "Loaded") as progress:
+                    _fill(loading, known, letters, report, progress)
                 _judge(
                     config, loading, path
                 )  # first: what `_repeats` leaves out are no duplicates of the list
@@ -90,7 +122,9 @@ def load(session: Session, ledger: Ledger, path: Path, name: str) -> tuple[Run, 
     return ledger.runs.get(name), report
 
 
-def _fill(loading: Loading, known: Enriched, letters: Composer, report: LoadReport, counted: Counted) -> None:
+def _fill(
+    loading: Loading, known: Enriched, letters: Composer, report: LoadReport, progress: Counted
+) -> None:
     proofs = Proofreader(letters, known.rows.columns)
     now = wiring.clock().now()
     for part in proofread(known, proofs.read, proofs.digests):
@@ -102,7 +136,7 @@ def _fill(loading: Loading, known: Enriched, letters: Composer, report: LoadRepo
         loading.set_aside(map(_refused, part.aside))
         for row in part.aside:
             report.problem(row.row, row.reason)
-        counted.add(len(part.batch))
+        progress.add(len(part.batch))
     report.empty = known.empty
 
 
@@ -122,10 +156,7 @@ def _repeats(session: Session, loading: Loading, path: Path) -> None:
     if not found.count:
         return
     row, run, earlier = found.first[0]
-    said = (
-        f"{found.count:,} messages are in an earlier run, to the same recipients in the same words; "
-        f"the first is row {row}, as row {earlier} of run {run!r}"
-    )
+    said = f"{said_already(found.count)}; the first is row {row}, as row {earlier} of run {run!r}"
     if wanted == "fail":
         raise ListRefused(
             f"The list {path} is refused: {said}.",
@@ -152,17 +183,29 @@ def _judge(config: Config, loading: Loading, path: Path) -> None:
 def too_many_invalid(recipients: RecipientsSettings, rows: int, invalid: int) -> str | None:
     """Why a list with so many invalid rows is refused; None if it is not."""
     if invalid and recipients.on_invalid == "fail":
-        return f"{invalid} of {rows} rows are invalid and on_invalid is fail"
+        return f"{_invalid_of(invalid, rows)} and on_invalid is fail"
     if invalid > recipients.max_invalid_share * rows:
-        return f"{invalid} of {rows} rows are invalid, more than max_invalid_share allows"
+        return f"{_invalid_of(invalid, rows)}, more than max_invalid_share allows"
     return None
+
+
+def _invalid_of(invalid: int, rows: int) -> str:
+    return f"{invalid:,} of {counted(rows, 'row')} {'is' if invalid == 1 else 'are'} invalid"
 
 
 def keys_repeat(recipients: RecipientsSettings, duplicate: int) -> str | None:
     """Why a list with so many duplicates is refused; None if it is not."""
     if duplicate and recipients.on_duplicate == "fail":
-        return f"{duplicate} rows repeat a key and on_duplicate is fail"
+        repeat = "repeats" if duplicate == 1 else "repeat"
+        return f"{counted(duplicate, 'row')} {repeat} a key and on_duplicate is fail"
     return None
+
+
+def said_already(count: int) -> str:
+    """That so many messages are no news."""
+    if count == 1:
+        return "1 message is in an earlier run, to the same recipient in the same words"
+    return f"{count:,} messages are in an earlier run, to the same recipients in the same words"
 
 
 def loaded_as(ledger: Ledger, rows: RecipientList, letters: Composer) -> Run | None:

@@ -122,7 +122,7 @@ class Counted:
                 self._bar.advance(self._task, rows)
         elif self._clock() - self._told >= _READ_EVERY:
             self._told = self._clock()
-            self._session.say(f"{self._word} {self._rows:,} rows so far.")
+            self._session.say(f"{self._word} {counted(self._rows, 'row')} so far.")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

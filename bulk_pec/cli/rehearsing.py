@@ -7,6 +7,7 @@ from typing import Any
 
 from bulk_pec.cli import forecasting, validity
 from bulk_pec.cli.examining import examine, reason_of
+from bulk_pec.cli.loading import check_there
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.cli.space import known_room
 from bulk_pec.cli.unchanged import check_same
@@ -58,7 +59,10 @@ def _ledger(session: Session) -> Ledger | None:
 
 def _loaded(session: Session, ledger: Ledger | None, file: Path, name: str, limits: Limits) -> Result:
     session.config().sendable()
-    examined = examine(session, file, rejects_path=None, ask=False)
+    if ledger is not None:
+        check_there(ledger, file, name)
+    # There is no run of this name, so what another run was loaded from is loaded again.
+    examined = examine(session, file, rejects_path=None, ask=False, anew=True)
     now = SystemClock().now()
     room = known_room(session.config(), ledger, now)
     work = Work(
@@ -70,7 +74,8 @@ def _loaded(session: Session, ledger: Ledger | None, file: Path, name: str, limi
     found = forecasting.foretold(session.config(), ledger, None, work, now, room.free)
     warned = validity.tell(session, ledger, found)
     plan = Plan(examined.listed, examined.letters, found)
-    first = f"Dry run: the list would be loaded as a new run {name!r}; nothing was loaded or sent."
+    then = "would be loaded" if examined.refusal is None else "would be refused, and not be loaded"
+    first = f"Dry run: the list {then} as a new run {name!r}; nothing was loaded or sent."
     told = document(plan) | _told(session, "load", name, found, limits)
     told["warnings"] = [*told["warnings"], *map(_of_no_row, warned)]
     told["warnings_total"] += len(warned)

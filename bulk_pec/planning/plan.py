@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bulk_pec.domain.calendar import Calendar
+from bulk_pec.domain.words import counted
 from bulk_pec.planning import wording
 from bulk_pec.planning.facts import LetterFacts, ListFacts, RowProblem
 from bulk_pec.planning.forecast import Conditions, Forecast
@@ -217,7 +218,7 @@ def _calendar(forecast: Forecast, *, whole: bool) -> list[str]:
     if len(found) > _NIGHTS_SHOWN + 1 and not whole:
         between = found[_NIGHTS_SHOWN:-1]
         messages = sum(night.messages for night in between)
-        lines[_NIGHTS_SHOWN:-1] = [f"  … {len(between):,} more: {messages:,} messages"]
+        lines[_NIGHTS_SHOWN:-1] = [f"  … {len(between):,} more: {counted(messages, 'message')}"]
     return ["Calendar:", *lines]
 
 
@@ -225,7 +226,8 @@ def _row(night: Night, calendar: Calendar) -> str:
     opens, closes = calendar.local(night.opens_ms), calendar.local(night.closes_ms)
     bound = "the last of them" if night.binding is None else f"{wording.name(night.binding)} binds"
     when = f"{wording.weekday(night.date)} {night.date.isoformat()} {opens:%H:%M}–{closes:%H:%M}"
-    return f"  {when} {night.messages:>9,} messages; {bound}"
+    what = "message" if night.messages == 1 else "messages"
+    return f"  {when} {night.messages:>9,} {what}; {bound}"
 
 
 def _money(forecast: Forecast) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -106,7 +107,10 @@ def address_column(names: Sequence[str], options: ListOptions, path: Path) -> tu
     Raises:
         ListRefused: The column asked for is not there; or none, or several, look like it.
     """
-    asked = chosen_column(names, options.address_column, path, "address_column")
+    asked = _named(names, options.address_column, path, options.address_flag or "[recipients] address_column")
+    preferred = options.address_preferred
+    if asked is None and preferred is not None:
+        asked = same_column(preferred.strip(BLANKS), names)
     if asked is not None:
         return asked, None
     usual = [name for want in USUAL_NAMES for name in names if squashed(name) == squashed(want)]
@@ -114,12 +118,12 @@ def address_column(names: Sequence[str], options: ListOptions, path: Path) -> tu
     if not likely:
         raise ListRefused(
             f"The list {path} has no column that looks like an address; it has {_listed(names)}.",
-            hint='Name it in the configuration: [recipients] address_column = "…".',
+            hint=f"Name it {_where(options, '…')}",
         )
     if not usual and len(likely) > 1:
         raise ListRefused(
             f"Several columns of the list {path} look like the address: {_listed(likely)}.",
-            hint=f'Choose one in the configuration: [recipients] address_column = "{likely[0]}".',
+            hint=f"Choose one {_where(options, likely[0])}",
         )
     passed_over = f"; passed over: {_listed(likely[1:])}" if likely[1:] else ""
     return likely[0], f"The address is taken from column {likely[0]!r}{passed_over}."
@@ -131,13 +135,23 @@ def chosen_column(names: Sequence[str], asked: str | None, path: Path, setting: 
     Raises:
         ListRefused: It is not there.
     """
+    return _named(names, asked, path, f"[recipients] {setting}")
+
+
+def _named(names: Sequence[str], asked: str | None, path: Path, by: str) -> str | None:
     if asked is None:
         return None
     name = asked.strip(BLANKS)
     found = same_column(name, names)
     if found is None:
-        raise _missing(names, [name], path, f"[recipients] {setting} names")
+        raise _missing(names, [name], path, f"{by} names")
     return found
+
+
+def _where(options: ListOptions, name: str) -> str:
+    """Where the address column is named: with the command's option, if it has one, or for all commands."""
+    flag = f"with {options.address_flag} {shlex.quote(name)}, or " if options.address_flag else ""
+    return f'{flag}in the configuration: [recipients] address_column = "{name}".'
 
 
 def adopt(names: Sequence[str], wanted: Iterable[str], path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:

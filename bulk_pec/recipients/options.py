@@ -16,6 +16,8 @@ class ListOptions:
 
     Attributes:
         address_column: The column with the recipient's address; None: found among the usual names.
+        address_preferred: The same, for a list that may lack it: then the column is found.
+        address_flag: The command's own option that gave `address_column`, for errors; else a setting did.
         key_column: The column that makes a message unique; None: the address, trimmed and lower-cased.
         encoding: ``auto`` or the name of a text encoding Python knows, for example ``cp1252``.
         separator: ``auto``, one character, or ``tab``.
@@ -30,6 +32,8 @@ class ListOptions:
     """
 
     address_column: str | None = None
+    address_preferred: str | None = None
+    address_flag: str = ""
     key_column: str | None = None
     encoding: str = AUTO
     separator: str = AUTO

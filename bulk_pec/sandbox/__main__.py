@@ -14,12 +14,12 @@ def _announce(url: str) -> None:
 
 
 def main() -> int:
-    """Run the sandbox; 1 if it cannot listen."""
+    """Run the sandbox; 2 if it cannot listen, as `bulk-pec sandbox`: another port has to be named."""
     try:
         serve(parse(), _announce)
     except OSError as wrong:
         sys.stderr.write(f"The sandbox cannot listen: {wrong.strerror}. Choose another --port, or 0.\n")
-        return 1
+        return 2
     return 0
 
 

@@ -58,7 +58,7 @@ def test_explain_tells_the_whole_story(shell: Shell) -> None:
 def test_an_unknown_word_is_a_usage_error(shell: Shell) -> None:
     """With how many nearly fit, and no personal data of theirs."""
     answer = refused(
-        shell, "explain", "quattro", ends=(2, "usage"), words=["'quattro'", "0 keys and 1 addresses"]
+        shell, "explain", "quattro", ends=(2, "usage"), words=["'quattro'", "0 keys and 1 address holds"]
     )
     assert "info@" not in answer.stderr
     refused(shell, "explain", "001", "--run", "nessuno", ends=(2, "usage"), words=["'nessuno'"])

@@ -13,7 +13,10 @@ def test_the_parts_make_the_whole(shell: Shell, provider: str) -> None:
     check_status(loaded.document)
     assert (loaded.document["run"], loaded.document["state"], seen(provider)["posts"]) == ("a", "loaded", 0)
     content = shell.ledger_content()
-    assert shell.call("load", "avvisi.csv", "--name", "a", "--json").exit == (0, "complete")
+    again = shell.call("load", "avvisi.csv", "--name", "a", "--json")
+    assert (again.exit, again.document["rows"]) == ((0, "complete"), loaded.document["rows"])
+    assert "The run 'a' is loaded already: nothing was loaded." in again.stderr
+    assert "nothing was loaded" not in loaded.stderr
     assert shell.ledger_content() == content, "loading the same again must change nothing"
 
     unasked = shell.call("send", "a", "--json")

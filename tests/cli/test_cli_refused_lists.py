@@ -106,6 +106,16 @@ def test_row_on_which_the_template_fails_is_set_aside(shell: Shell, provider: st
     assert seen(provider)["posts"] == 39
 
 
+def test_a_run_s_name_with_a_slip_is_hinted_at(loaded: Shell) -> None:
+    """An existing run needs no list, so what is no list may be its name: 65 all the same."""
+    words = [
+        "There is no list pirma, and no run 'pirma'",
+        "or is a run meant that is loaded already: 'prima'?",
+    ]
+    for command in (("run", "pirma", "--yes"), ("run", "pirma", "--dry-run"), ("load", "pirma")):
+        refused(loaded, *command, ends=DATA, words=words)
+
+
 def test_refusal_for_people(loaded: Shell) -> None:
     """Without --json stdout stays empty; -q does not silence an error, and -v adds no traceback to it."""
     quiet = loaded.call("run", "nuova.csv", "--yes", "-q")

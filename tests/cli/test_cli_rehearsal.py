@@ -51,6 +51,22 @@ def test_it_ends_as_plan_does(shell: Shell) -> None:
     assert shell.call(*DRY).exit == (65, "data")
 
 
+@pytest.mark.parametrize("form", ["fail", "skip", "warn"])
+def test_a_list_of_another_run_is_judged_as_loading_judges_it(loaded: Shell, form: str) -> None:
+    """Under a name that is no run yet it would be loaded again: what another run has said is a repeat."""
+    loaded.environ["BULK_PEC_RECIPIENTS__ON_REPEAT"] = form
+    again = ("prima.csv", "--name", "seconda")
+    dry = loaded.call("run", *again, "--dry-run", "--json")
+    words = loaded.call("run", *again, "--dry-run").stdout
+    real = loaded.call("load", *again, "--json")
+    assert dry.exit == real.exit == ((0, "complete") if form == "warn" else (65, "data")), (dry, real)
+    assert dry.document["messages"] == {"fail": 3, "skip": 0, "warn": 3}[form]
+    then = "would be loaded" if form == "warn" else "would be refused, and not be loaded"
+    assert words.startswith(f"Dry run: the list {then} as a new run 'seconda'; nothing was loaded or sent.")
+    if form == "fail":
+        assert "3 messages are in an earlier run" in dry.document["error"]["what"]
+
+
 def test_a_run_that_is_not_there(shell: Shell) -> None:
     """`send` of an unknown run: 2."""
     assert shell.call("send", "nulla", "--dry-run", "--json").exit == (2, "usage")

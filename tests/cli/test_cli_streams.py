@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.commands import Running, Shell, check_status, good, seen
+from support.commands import Running, Shell, check_status, good, refused, seen
 
 from bulk_pec.cli.signals import obeyed
 
@@ -31,6 +31,25 @@ def start(shell: Shell, *arguments: str, stderr: int) -> Running:
         )
     os.close(stderr)
     return Running(process, out, err)
+
+
+def test_the_sandbox_prints_one_document_with_json(tmp_path: Path) -> None:
+    """Its address is on stderr then, and on stdout without; a port that is taken is 2."""
+    shell = Shell(tmp_path)
+    for told in ((), ("--json",)):
+        running = shell.start("sandbox", *told)
+        where = running.err if told else running.out
+        running.wait_until(lambda where=where: where.read_text("utf-8").endswith("\n"))  # type: ignore[misc]
+        url = where.read_text("utf-8").split()[-1]
+        assert url.startswith("http://127.0.0.1:")
+        if told:
+            refused(shell, "sandbox", "--port", url.rpartition(":")[2], ends=(2, "usage"), words=["--port 0"])
+        running.process.send_signal(signal.SIGTERM)
+        answer = running.ended()
+        if told:
+            assert (answer.exit, url in answer.stderr) == ((0, "complete"), True), answer
+        else:
+            assert (answer.code, answer.stdout.split()) == (0, [url]), answer
 
 
 @pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])

@@ -70,11 +70,11 @@ def test_a_stalled_answer_does_not_hold_up_the_end() -> None:
 
 
 def test_a_port_that_is_taken_is_said_in_one_line() -> None:
-    """Exit code 1, no traceback, nothing on stdout."""
+    """Exit code 2, as of `bulk-pec sandbox`; no traceback, nothing on stdout."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         ended = subprocess.run([*MODULE, "--port", port], capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stdout) == (1, "")
+    assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith("The sandbox cannot listen: ")
     assert ended.stderr.count("\n") == 1
 

@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
                 report.tell(session)
             else:
                 check_same(session, run, file)
+                session.say(f"The run {named!r} is loaded already: nothing was loaded.")
             figures = ledger.views.figures(run)
             terms = forecasting.terms(session.config(), ledger, run, figures, wiring.clock().now())
             document = status.document(run, figures, terms)

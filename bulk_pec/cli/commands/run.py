@@ -15,6 +15,7 @@ from bulk_pec.cli.names import run_name
 from bulk_pec.cli.session import Result, Session
 from bulk_pec.domain.errors import RunPaused, UsageError
 from bulk_pec.domain.states import RunState
+from bulk_pec.domain.words import counted
 
 if TYPE_CHECKING:
     from bulk_pec.cli.job import Limits
@@ -149,9 +150,10 @@ def confirm(session: Session, name: str, messages: int, *, yes: bool, otherwise:
     Raises:
         UsageError: Nobody said yes; nothing is sent.
     """
-    if yes or said_yes(session, f"Send {messages:,} certified messages for {name!r} now?"):
+    if yes or said_yes(session, f"Send {counted(messages, 'certified message')} for {name!r} now?"):
         return
+    wait = "waits" if messages == 1 else "wait"
     raise UsageError(
-        otherwise or f"The run {name!r} is loaded and was not sent: {messages:,} messages wait.",
+        otherwise or f"The run {name!r} is loaded and was not sent: {counted(messages, 'message')} {wait}.",
         hint="Give --yes to send them; resuming later asks no more.",
     )

@@ -8,7 +8,7 @@ import typer
 
 from bulk_pec.cli.command import command
 from bulk_pec.cli.session import Result, Session
-from bulk_pec.cli.streams import put
+from bulk_pec.cli.streams import put, talk
 from bulk_pec.domain.errors import UsageError
 
 
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
         """Play the provider on localhost until stopped; prints its address first.
 
         Takes all options of `python -m bulk_pec.sandbox`, such as --speed, --rate, --credit and --mailbox;
-        `python -m bulk_pec.sandbox --help` explains them.
+        `python -m bulk_pec.sandbox --help` explains them. With --json the address is on stderr.
         """
         from bulk_pec.sandbox.arguments import parse
         from bulk_pec.sandbox.server import serve
@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
         options = parse([*(words or ()), "--port", str(port)])
         session.more("Recipients' local parts choose the outcome: see docs/sandbox.md.")
         try:
-            serve(options, put)
+            serve(options, talk if session.as_json else put)
         except OSError as error:
             raise UsageError(
                 f"Port {port} cannot be used: {error.strerror}.", hint="Try --port 0."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,11 @@ from bulk_pec.cli.session import Result, Session
 from bulk_pec.cli.streams import line
 from bulk_pec.domain.errors import UsageError
 from bulk_pec.domain.exits import Exit, Reason
+from bulk_pec.domain.words import counted
+
+if TYPE_CHECKING:
+    from bulk_pec.config import RecipientsSettings
+    from bulk_pec.recipients import ListOptions
 
 Addresses = Annotated[list[str], typer.Argument(help="Certified addresses.", metavar="ADDRESS…")]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept with the day it was added.")]
@@ -29,8 +34,9 @@ def register(app: typer.Typer) -> None:
         _check(addresses)
         with session.ledger("write") as ledger:
             added = ledger.suppressions.add(addresses, reason, _now())
-        document = {"schema": 1, "added": added, "known": len(_folded(addresses)) - added}
-        return Result(document, f"{added} added, {document['known']} were there already.")
+        known = len(_folded(addresses)) - added
+        text = f"{added:,} added, {known:,} {_were(known)} there already."
+        return Result({"schema": 1, "added": added, "known": known}, text)
 
     @command(group, "remove")
     def remove(session: Session, addresses: Addresses) -> Result:
@@ -38,9 +44,10 @@ def register(app: typer.Typer) -> None:
         with session.ledger("write") as ledger:
             removed = ledger.suppressions.remove(addresses)
         missing = sorted(_folded(addresses) - set(removed))
-        text = f"{len(removed)} removed."
+        text = f"{len(removed):,} removed."
         if missing:
-            text += f" {len(missing)} were not on the list; `bulk-pec suppress list` shows what is."
+            were = f"{len(missing):,} {_were(len(missing))}"
+            text += f" {were} not on the list; `bulk-pec suppress list` shows what is."
         return Result({"schema": 1, "removed": len(removed), "unknown": len(missing)}, text)
 
     @command(group, "list")
@@ -59,28 +66,71 @@ def register(app: typer.Typer) -> None:
     @command(group, "import")
     def import_(
         session: Session,
-        file: Annotated[Path, typer.Argument(help="CSV or Parquet with a column of addresses.")],
+        # What cannot be read is refused by reading it, with a document; typer would refuse it without one.
+        file: Annotated[
+            Path, typer.Argument(help="CSV or Parquet with a column of addresses.", readable=False)
+        ],
         column: Annotated[
-            str | None, typer.Option("--column", help="The addresses' column; found unless given.")
+            str | None,
+            typer.Option("--column", help="The addresses' column; else the configured one, or found."),
         ] = None,
         reason: Why = "imported",
     ) -> Result:
-        """Suppress every address of a list; rows without a valid address are named and left out."""
-        from bulk_pec.recipients import ListOptions, open_list
+        """Suppress every address of a list; rows without a valid address are named and left out.
+
+        The list is read as the configuration's [recipients] says.
+        """
+        from bulk_pec.domain.addresses import canonicals
+        from bulk_pec.recipients import open_list
 
         problems: list[str] = []
         rows = added = refused = 0
-        with session.ledger("write") as ledger, open_list(file, ListOptions(address_column=column)) as known:
+        options = _options(session.config().settings.recipients, column)
+        with open_list(file, options) as known, session.ledger("write") as ledger:
+            for guess in known.guesses:
+                session.say(guess)
             for batch in known.batches():
                 rows += len(batch.rows)
                 refused += len(batch.set_aside)
-                added += ledger.suppressions.add((row[2] for row in batch.rows), reason, _now())
+                addresses = (one for row in batch.rows for one in canonicals(row[2]))
+                added += ledger.suppressions.add(addresses, reason, _now())
                 problems += [f"row {row.row}: {row.problems[0].what}" for row in batch.set_aside][:_SHOWN]
-        for problem in problems[:_SHOWN]:
-            session.say(f"Left out, {problem}")
+        _tell(session, problems[:_SHOWN], refused)
         document = {"schema": 1, "rows": rows + refused, "added": added, "invalid": refused}
         ended = Exit.of(Reason.ATTENTION if refused else Reason.COMPLETE)
-        return Result(document, f"{added} added of {rows + refused} rows; {refused} are no address.", ended)
+        text = f"{added:,} added of {counted(rows + refused, 'row')}"
+        without = f"; {refused:,} {_has(refused)} no valid address" if refused else ""
+        return Result(document, f"{text}{without}.", ended)
+
+
+def _options(recipients: RecipientsSettings, column: str | None) -> ListOptions:
+    """How to read a list of addresses: as the run's, but that it need not have the run's columns."""
+    from bulk_pec.recipients import ListOptions
+
+    return ListOptions(
+        address_column=column,
+        address_preferred=recipients.address_column,
+        address_flag="--column",
+        encoding=recipients.encoding,
+        separator=recipients.separator,
+        allow_multiple=recipients.allow_multiple,
+    )
+
+
+def _tell(session: Session, first: list[str], refused: int) -> None:
+    """Name the first rows that are left out, and count the others."""
+    for problem in first:
+        session.say(f"Left out, {problem}")
+    if refused > len(first):
+        session.say(f"Left out, and {counted(refused - len(first), 'more row')}.")
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _has(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 def _folded(addresses: list[str]) -> set[str]:

@@ -21,6 +21,7 @@ from bulk_pec.domain import references
 from bulk_pec.domain.addresses import canonicals
 from bulk_pec.domain.errors import ListRefused
 from bulk_pec.domain.states import SetAside
+from bulk_pec.domain.words import counted
 from bulk_pec.ledger.runs import repeats
 from bulk_pec.ledger.runs.repeats import Repeats, Unfinished
 from bulk_pec.ledger.runs.suppressions import suppressed
@@ -319,8 +320,9 @@ class Loading:
         db, connection, counts = self._db, self._connection, self.counts
         if not counts.messages:
             raise ListRefused(
-                f"The list {self._new.list_name} has no valid row: of {counts.rows} rows, {counts.invalid} "
-                f"are invalid, {counts.duplicate} duplicates and {counts.suppressed} suppressed.",
+                f"The list {self._new.list_name} has no valid row: of {counted(counts.rows, 'row')} "
+                f"{counts.invalid:,} invalid, {counts.duplicate:,} duplicate, "
+                f"{counts.suppressed:,} suppressed.",
                 hint="Nothing was loaded. Mend the list and load it again.",
             )
         last = self._next_id - 1
