@@ -200,7 +200,7 @@ class TestActing:
         """A list that says nothing new is refused as one without a message."""
         load(ledger, 2)
         loading = _loading(ledger, "luglio")
-        with pytest.raises(ListRefused, match="2 duplicates"):
+        with pytest.raises(ListRefused, match="2 duplicate, 0 suppressed"):
             _skip(loading, [a_row(1), a_row(2)])
         assert ledger.runs.names() == ["giugno"]
 
