@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import statistics
 import subprocess
-import threading
-import time
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ SERVERS = frozenset(CORES[1:2] or CORES)
 """The core of the receiver and of Postgres: another one, if the machine has one."""
 ALL = frozenset(CORES)
 
+_LAUNCH = Path(__file__).with_name("launch.py")
+
 T = TypeVar("T")
 
 
@@ -31,7 +34,7 @@ class Ran:
     """What one child was.
 
     Attributes:
-        started: `time.monotonic` just before it was started.
+        started: The clock that never steps back (`time.monotonic`), just before it was started.
         elapsed: Seconds from then to its end.
         cpu: Seconds of processor time, user and system.
         peak: Bytes of memory it held at most.
@@ -75,35 +78,31 @@ def run(
 
     Raises:
         RuntimeError: It ended otherwise; the text holds the end of what it said.
+        subprocess.TimeoutExpired: It hung, and was ended.
     """
-    out, err = folder / "child.out", folder / "child.err"
+    out, err, facts = folder / "child.out", folder / "child.err", folder / "child.json"
+    facts.unlink(missing_ok=True)
     with out.open("wb") as said, err.open("wb") as complained, pinned(cores):
-        started = time.monotonic()
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-I", "-S", str(_LAUNCH), str(facts), *command],
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=complained,
             env={**os.environ, **(environment or {})},
+            start_new_session=True,
         )
-    # The one way to a child's own peak memory: `resource` knows only the largest of all children.
-    watchdog = threading.Timer(LONGEST, process.kill)
-    watchdog.start()
     try:
-        _, status, usage = os.wait4(process.pid, 0)
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
+        process.wait(LONGEST)
     finally:
-        watchdog.cancel()
-    elapsed = time.monotonic() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in set(codes):
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    found = json.loads(facts.read_text(encoding="utf-8")) if facts.exists() else {"code": process.returncode}
+    if found["code"] not in set(codes):
         end = err.read_text(encoding="utf-8", errors="replace")[-1500:]
-        raise RuntimeError(f"{' '.join(command[1:5])} … ended with {process.returncode}:\n{end}")
+        raise RuntimeError(f"{' '.join(command[1:5])} … ended with {found['code']}:\n{end}")
     said_text = out.read_text(encoding="utf-8", errors="replace")
-    return Ran(started, elapsed, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, said_text)
+    return Ran(found["began"], found["elapsed"], found["cpu"], found["peak"], said_text)
 
 
 def median(values: Iterable[float]) -> float:
